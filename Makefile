@@ -1,0 +1,30 @@
+# Each target sets up what it needs; nothing has to be installed or started by hand.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup run test sweep bench lint
+setup: .venv/installed
+
+.venv/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+run: setup
+	$(BIN)/gateway demo
+
+test: setup
+	$(BIN)/python -m pytest -m 'not sweep'
+
+sweep: setup
+	$(BIN)/python -m pytest -m sweep
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports

@@ -1,0 +1,1 @@
+"""Feed profiles: one sender's ways, as data."""

@@ -1,0 +1,71 @@
+"""Records: what a fold yields of one person. Pure values, made by `records.reconcile`, read by privacy, care mappings and assessment.
+
+Every resource here is complete R4 JSON with its id, subject and encounter set, labelled (`meta.security`), without versionId or lastUpdated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway.records.statements import Json, StayFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An inbox message that a record rests on."""
+
+    input: int
+    event: str
+    control_id: str
+    sender: str
+    recorded: int  # microseconds UTC
+
+
+@dataclass(frozen=True, slots=True)
+class StayRecord:
+    """One stay: its Encounter and what was said within it."""
+
+    id: str  # Encounter id
+    transition: str  # transition id
+    key: str
+    encounter: Json
+    parts: tuple[Json, ...] = ()  # Condition, Procedure, Observation, Coverage, AllergyIntolerance … of this stay
+    facts: StayFacts = field(default_factory=lambda: StayFacts())
+    sources: tuple[Source, ...] = ()
+    part2: bool = False  # told by, or spent in, a 42 CFR Part 2 program
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A resource with the sources that told of it: an Appointment, DocumentReference, Communication, Consent, or somebody else's CarePlan …"""
+
+    resource: Json
+    sources: tuple[Source, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+    stay: str | None = None  # Encounter id, where it belongs to one
+    part2: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRecord:
+    """One person, whole."""
+
+    id: str  # Patient id
+    patient: Json
+    retired: tuple[Json, ...] = ()  # Patients that were merged into this one: inactive, with a link
+    related: tuple[Json, ...] = ()  # RelatedPerson and other person-level resources (Coverage, AllergyIntolerance said without a stay)
+    stays: tuple[StayRecord, ...] = ()
+    appointments: tuple[Owned, ...] = ()
+    documents: tuple[Owned, ...] = ()
+    referrals: tuple[Owned, ...] = ()
+    care: tuple[Owned, ...] = ()  # CarePlan, CareTeam, ServiceRequest, Goal that others own
+    contacts: tuple[Owned, ...] = ()
+    consents: tuple[Owned, ...] = ()
+    observations: tuple[Owned, ...] = ()
+    claims: tuple[Owned, ...] = ()  # Task changes by agencies: resource is the part of the Task that was written
+    decisions: tuple[Owned, ...] = ()
+    sources: tuple[Source, ...] = ()
+    shared: Mapping[str, Json] = field(
+        default_factory=dict
+    )  # "Practitioner/…" -> resource that the above refer to, as this record's senders last said it
