@@ -28,7 +28,8 @@ class GatewayError(Exception):
     """A failure that a caller is told of in plain words.
 
     `status` is the HTTP status, `issue` the OperationOutcome issue type (http://hl7.org/fhir/ValueSet/issue-type),
-    `acknowledgement` the HL7 v2 acknowledgement code (table 0008), `condition` the code of HL7 table 0357.
+    `acknowledgement` the HL7 v2 acknowledgement code (table 0008), `condition` the code of HL7 table 0357, `challenge` the answer's
+    WWW-Authenticate header ("" for none).
     """
 
     status: ClassVar[int] = 500
@@ -36,13 +37,15 @@ class GatewayError(Exception):
     acknowledgement: ClassVar[str] = "AE"
     exit_code: ClassVar[int] = 1
     default_condition: ClassVar[str] = "207"
+    default_challenge: ClassVar[str] = ""
 
-    def __init__(self, message: str, *, location: str = "", advice: str = "", condition: str = "") -> None:
+    def __init__(self, message: str, *, location: str = "", advice: str = "", condition: str = "", challenge: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.location = location
         self.advice = advice
         self.condition = condition or self.default_condition
+        self.challenge = challenge or self.default_challenge
 
     def __str__(self) -> str:
         where = f" (at {self.location})" if self.location else ""
@@ -72,6 +75,7 @@ class Unauthorized(GatewayError):
     """No access token, or one that does not hold."""
 
     status, issue, acknowledgement = 401, "login", "AR"
+    default_challenge: ClassVar[str] = 'Bearer realm="gateway"'
 
 
 class Forbidden(GatewayError):
