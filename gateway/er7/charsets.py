@@ -89,7 +89,7 @@ def decode(data: bytes, declared: str, default: str = "") -> tuple[str, str, lis
     if names:
         known = [codec(name) for name in names]
         if not all(known):
-            problems.append(Problem("MSH-18", "103", "W", "The character set is not one of HL7 table 0211; the text was read as it fits best."))
+            problems.append(unknown())
         # Later repetitions are alternates reached by ISO 2022 escapes: one of those rules the whole.
         wanted += [name for name in known if name.startswith("iso2022")] or known[:1]
     wanted += [codec(default), "utf-8", "cp1252"]
@@ -104,6 +104,11 @@ def decode(data: bytes, declared: str, default: str = "") -> tuple[str, str, lis
             continue
         return text, name, problems + _unfit(wanted[0] if names or shown or default else "", name)
     return data.decode("latin-1"), "latin-1", problems + _unfit(wanted[0] or "utf-8", "latin-1")
+
+
+def unknown() -> Problem:
+    """MSH-18 names a character set that nobody knows."""
+    return Problem("MSH-18", "103", "W", "The character set is not one of HL7 table 0211; the text was read as it fits best.")
 
 
 def _unfit(wanted: str, used: str) -> list[Problem]:

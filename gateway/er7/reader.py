@@ -1,7 +1,7 @@
 """HL7 v2 messages as text: bytes -> segments -> fields -> values. No grammar, no meaning, and no message too odd to be read.
 
-The reader is on the hot path of everything, so it splits as late as it can: a segment's fields when the segment is first asked, a
-field's components each time they are asked (that is cheaper than keeping them). Numbers are the standard's: fields, components,
+The reader is on the hot path of everything, so it splits a message into its fields and no further: components are split off each time
+they are asked for, which is cheaper than keeping them. Numbers are the standard's: fields, components,
 subcomponents and repetitions count from 1, and MSH-1 is the field separator itself.
 """
 
@@ -32,33 +32,35 @@ class Delimiters(NamedTuple):
     subcomponent: str = "&"
 
 
+_USUAL = Delimiters()
+_USUAL_START = "MSH|^~\\&|"
+_NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
+_MISNAMED = re.compile(r"[A-Za-z0-9]{1,6}")
+_BLANKS = "\x0b\x1c\x1a\0 \t"
+
+
 class Segment:
     """One segment. `number` says which of its name it is in the message, from 1."""
 
-    __slots__ = ("_charset", "_delimiters", "_fields", "_line", "name", "number")
+    __slots__ = ("_charset", "_delimiters", "_fields", "name", "number")
 
-    def __init__(self, name: str, number: int, line: str, delimiters: Delimiters, charset: str) -> None:
+    def __init__(self, name: str, number: int, fields: list[str], delimiters: Delimiters, charset: str) -> None:
         self.name = name
         self.number = number
-        self._line = line
-        self._fields: list[str] | None = None
+        self._fields = fields  # its name, then its fields as sent: the position is the field's number
         self._delimiters = delimiters
         self._charset = charset
 
-    def _split(self) -> list[str]:
-        self._fields = fields = self._line.split(self._delimiters.field)
-        return fields
-
     def __len__(self) -> int:
         """The number of the last field."""
-        return len(self._fields or self._split()) - 1
+        return len(self._fields) - 1
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.number}>"  # never the content
 
     def field(self, number: int) -> str:
         """The field as sent; "" when absent."""
-        fields = self._fields or self._split()
+        fields = self._fields
         return fields[number] if number < len(fields) else ""
 
     def repetitions(self, number: int) -> list[str]:
@@ -68,7 +70,7 @@ class Segment:
 
     def value(self, field: int, component: int = 1, subcomponent: int = 1, repetition: int = 1) -> str:
         """One subcomponent, unescaped; "" when absent, and the two characters `""` for the HL7 null."""
-        fields = self._fields or self._split()
+        fields = self._fields
         if field >= len(fields):
             return ""
         raw = fields[field]
@@ -113,12 +115,6 @@ class _Header(Segment):
 
     __slots__ = ()
 
-    def _split(self) -> list[str]:
-        separator = self._delimiters.field
-        name, *fields = self._line.split(separator)
-        self._fields = [name, separator, *fields]
-        return self._fields
-
     def repetitions(self, number: int) -> list[str]:
         return [self.field(number)] if number < 3 else super().repetitions(number)
 
@@ -142,8 +138,8 @@ class Message:
         self.delimiters = delimiters
         self.segments = segments
         self.header = segments[0]
-        self.problems = problems
         self._by_name = by_name
+        self.problems = problems
 
     def __repr__(self) -> str:
         return f"<Message of {len(self.segments)} segments>"  # never the content
@@ -208,93 +204,101 @@ def read(data: bytes, charset: str = "") -> Message:
     Raises Malformed, with the place and what to do, when the bytes are not an HL7 v2 message; every other oddity is read as it can
     be, and named in `problems`. Line ends may be CR, LF or CRLF, mixed.
     """
-    if data.isascii() and b"\x1b" not in data and b"\0" not in data:
-        text, used, problems = data.decode("ascii"), "", []  # reads alike in every set that is not wide: MSH-18 need not be looked for
+    # Plain ASCII reads alike in every set that is not wide, so that MSH-18 need not be looked for before the text is decoded.
+    plain = data.isascii() and b"\x1b" not in data and b"\0" not in data
+    problems: list[Problem] = []
+    if plain:
+        text, used = data.decode("ascii"), "ascii"
     else:
         text, used, problems = charsets.decode(data, _declared(data), charset)
     if not text.startswith("MSH"):
         text = text.lstrip("\ufeff\r\n\x0b\x1c\t ")
-    delimiters, oddities = _delimiters(text)
-    problems += oddities
-    if not used:
-        used, oddities = _announced(text, delimiters.field, charset)
-        problems += oddities
-    segments: list[Segment] = []
-    by_name: dict[str, list[Segment]] = {}
-    for line in _lines(text, delimiters.field, problems):
-        name = line[:3] if line[3:4] == delimiters.field else line.split(delimiters.field, 1)[0]
-        same = by_name.get(name)
-        if same is None:
-            by_name[name] = same = []
-        kind = Segment if name != "MSH" else _Header
-        segment = kind(name, len(same) + 1, line, delimiters, used)
-        same.append(segment)
-        segments.append(segment)
-    if len(by_name["MSH"]) > 1:
-        problems.append(Problem("MSH[2]", "100", "E", "A second MSH segment stands inside one message."))
+    delimiters = _delimiters(text, problems)
+    if "\n" in text:
+        text = text.replace("\r\n", "\r").replace("\n", "\r")
+    lines = text.split("\r")
+    header = _header(lines[0], 1, delimiters, used)
+    if plain:
+        used = header._charset = _announced(header.field(18), charset, problems)
+    segments, by_name = _segments(lines, header, problems)
     return Message(text, used, delimiters, segments, by_name, problems)
 
 
-_MISNAMED = re.compile(r"[A-Za-z0-9]{1,6}")
-
-
-def _lines(text: str, separator: str, problems: list[Problem]) -> list[str]:
-    """The message's segments, each one line; a line that begins no segment was a line break within a field, and is put back there."""
-    if "\n" in text:
-        text = text.replace("\r\n", "\r").replace("\n", "\r")
-    lines: list[str] = []
-    broken: list[int] = []
-    for line in text.split("\r"):
-        head = line[:3]
-        if line[3:4] in (separator, "") and len(head) == 3 and head.isupper() and head.isalnum():
-            lines.append(line)
-        elif not (line := line.strip("\x0b\x1c\x1a\0 \t")):
-            continue
-        elif re.match(r"[A-Z][A-Z0-9]{2}", line) and line[3:4] == separator:
-            lines.append(line)
-        elif separator in line and _MISNAMED.fullmatch(line.split(separator, 1)[0]):
-            problems.append(Problem("", "100", "W", f"Segment {len(lines) + 1} has a name that is not three characters long, capitals first."))
-            lines.append(line)
+def _segments(lines: list[str], header: Segment, problems: list[Problem]) -> tuple[list[Segment], dict[str, list[Segment]]]:
+    """The message's segments, in order and by name; a line that begins none was torn from the field before it, and is put back there."""
+    delimiters, charset = header._delimiters, header._charset
+    separator = delimiters.field
+    segments: list[Segment] = [header]
+    by_name = {"MSH": [header]}
+    torn: dict[int, list[str]] = {}
+    for line in lines[1:]:
+        name = line[:3]
+        if line[3:4] != separator or name not in by_name:
+            name, line = _name(line, separator)
+            if not line:
+                continue
+            if not name:
+                torn.setdefault(len(segments) - 1, []).append(line)
+                continue
+            if not _NAME.fullmatch(name):
+                text = f"Segment {len(segments) + 1} has a name that is not a capital letter and two more capitals or digits."
+                problems.append(Problem("", "100", "W", text))
+            same = by_name.setdefault(name, [])
         else:
-            broken.append(len(lines))
-            lines.append(line)
-    return _mended(lines, broken, problems) if broken else lines
-
-
-def _mended(lines: list[str], broken: list[int], problems: list[Problem]) -> list[str]:
-    """Put each broken-off line (by its position) back behind the segment it was torn from."""
-    problems.append(Problem("", "100", "W", "There are line breaks within fields; they were kept as text. Send them as an escape sequence."))
-    torn = set(broken)
-    groups: list[list[str]] = []
-    for position, line in enumerate(lines):
-        if position in torn and groups:
-            groups[-1].append(line)
+            same = by_name[name]
+        if name == "MSH":
+            segment = _header(line, len(same) + 1, delimiters, charset)
         else:
-            groups.append([line])
-    return ["\n".join(group) for group in groups]
+            segment = Segment(name, len(same) + 1, line.split(separator), delimiters, charset)
+        same.append(segment)
+        segments.append(segment)
+    if torn:
+        for position, pieces in torn.items():
+            fields = segments[position]._fields
+            fields += "\n".join([fields.pop(), *pieces]).split(separator)
+        problems.append(Problem("", "100", "W", "There are line breaks within fields; they were kept as text. Send them as an escape sequence."))
+    if len(by_name["MSH"]) > 1:
+        problems.append(Problem("MSH[2]", "100", "E", "A second MSH segment stands inside one message."))
+    return segments, by_name
 
 
-def _delimiters(text: str) -> tuple[Delimiters, list[Problem]]:
+def _header(line: str, number: int, delimiters: Delimiters, charset: str) -> Segment:
+    name, *fields = line.split(delimiters.field)
+    return _Header(name, number, [name, delimiters.field, *fields], delimiters, charset)
+
+
+def _name(line: str, separator: str) -> tuple[str, str]:
+    """(segment name, line) of a line met for the first time; the name is "" where it begins no segment, and the line where it is blank."""
+    line = line.lstrip(_BLANKS)
+    if not line.strip(_BLANKS):
+        return "", ""
+    name, found, _ = line.partition(separator)
+    if _NAME.fullmatch(name) or (found and _MISNAMED.fullmatch(name)):
+        return name, line
+    return "", line
+
+
+def _delimiters(text: str, problems: list[Problem]) -> Delimiters:
     """The delimiters that the message's first bytes declare."""
+    if text.startswith(_USUAL_START):
+        return _USUAL
     if not text.startswith("MSH"):
         raise Malformed("This is not an HL7 v2 message: it does not begin with an MSH segment", location="MSH", advice="Send MSH first.")
     separator = text[3:4]
     if not separator or separator.isalnum() or separator.isspace():
         raise Malformed("MSH-1 is not a field separator", location="MSH-1", advice="Send | there.", condition="102")
     declared = re.split(r"[\r\n]", text[4:12], maxsplit=1)[0].split(separator, 1)[0]
-    if declared == "^~\\&":
-        return Delimiters(separator), []
     if any(character.isalnum() or character.isspace() for character in declared):
         raise Malformed("MSH-2 does not hold encoding characters", location="MSH-2", advice="Send ^~\\& there.", condition="102")
     if not declared:
-        return Delimiters(separator), [Problem("MSH-2", "101", "W", "There are no encoding characters; the usual ones were assumed.")]
-    distinct = list(dict.fromkeys(declared))[:4]
-    problems = []
-    if len(set(declared)) < len(declared):
+        problems.append(Problem("MSH-2", "101", "W", "There are no encoding characters; the usual ones were assumed."))
+        return _USUAL._replace(field=separator)
+    distinct = list(dict.fromkeys(declared))
+    if len(distinct) < len(declared):
         problems.append(Problem("MSH-2", "102", "W", "An encoding character is doubled; the first of each was taken."))
     if len(distinct) < 4:
         problems.append(Problem("MSH-2", "102", "W", "There are fewer than four encoding characters; those that are missing delimit nothing."))
-    return Delimiters(separator, *distinct, *_UNUSED[len(distinct) :]), problems
+    return Delimiters(separator, *distinct[:4], *_UNUSED[len(distinct) :])
 
 
 def _declared(data: bytes) -> str:
@@ -307,13 +311,11 @@ def _declared(data: bytes) -> str:
     return fields[17].decode("latin-1") if len(fields) > 17 else ""
 
 
-def _announced(text: str, separator: str, default: str) -> tuple[str, list[Problem]]:
+def _announced(name: str, default: str, problems: list[Problem]) -> str:
     """The codec announced for a message that is plain ASCII, where only an unknown name is worth a word."""
-    fields = re.split(r"[\r\n]", text, maxsplit=1)[0].split(separator, 18)
-    name = fields[17].split("~")[0] if len(fields) > 17 else ""
     if not name:
-        return charsets.codec(default) or "utf-8", []
-    known = charsets.codec(name)
-    if known:
-        return known, []
-    return "utf-8", [Problem("MSH-18", "103", "W", "The character set is not one of HL7 table 0211; the text was read as it fits best.")]
+        return charsets.codec(default) or "utf-8"
+    known = charsets.codec(name.split("~")[0])
+    if not known:
+        problems.append(charsets.unknown())
+    return known or "utf-8"
