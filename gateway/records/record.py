@@ -23,6 +23,42 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where a client was from `since` (microseconds UTC) on."""
+
+    since: int
+    unit: str = ""
+    unit_kind: str = ""
+    service: str = ""
+    service_kind: str = ""
+    visit_class: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a stay went, as its statements tell it in recorded order. Microseconds UTC; None: not so, or not said."""
+
+    state: str  # see transitions.model.Stay.state
+    first_seen: int
+    admitted: int | None = None
+    discharged: int | None = None
+    discharge_recorded: int | None = None
+    discharge_cancelled: int | None = None
+    error_recorded: int | None = None
+    expected_discharge: int | None = None
+    expectation_recorded: int | None = None
+    pending_since: int | None = None
+    ever_inpatient: bool = True
+    ended_as_outpatient: bool = False
+    whereabouts: tuple[Whereabouts, ...] = ()
+    discharge_sources: tuple[Source, ...] = ()
+    expectation_sources: tuple[Source, ...] = ()
+    uncertain: str = ""  # why it is uncertain that all of this is one stay; "" when it is not
+    uncertain_since: int | None = None
+    tie: bool = False  # a discharge and its cancellation could not be ordered
+
+
+@dataclass(frozen=True, slots=True)
 class StayRecord:
     """One stay: its Encounter and what was said within it."""
 
@@ -34,6 +70,7 @@ class StayRecord:
     facts: StayFacts = field(default_factory=lambda: StayFacts())
     sources: tuple[Source, ...] = ()
     part2: bool = False  # told by, or spent in, a 42 CFR Part 2 program
+    course: Course = field(default_factory=lambda: Course(state="in-hospital", first_seen=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +103,10 @@ class PersonRecord:
     claims: tuple[Owned, ...] = ()  # Task changes by agencies: resource is the part of the Task that was written
     decisions: tuple[Owned, ...] = ()
     sources: tuple[Source, ...] = ()
+    death_sources: tuple[Source, ...] = ()
+    uncertain: str = ""  # why it is uncertain that all of this is one person; "" when it is not
+    uncertain_since: int | None = None
+    uncertain_sources: tuple[Source, ...] = ()
     shared: Mapping[str, Json] = field(
         default_factory=dict
     )  # "Practitioner/…" -> resource that the above refer to, as this record's senders last said it

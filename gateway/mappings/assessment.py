@@ -1,0 +1,289 @@
+"""Records -> the values that `transitions` assesses: Stay, FollowUp, Contact. Pure.
+
+Nothing is decided here: whether a stay is psychiatric, an appointment is follow-up or a flag is raised is said by `transitions` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any, cast
+
+from gateway.records.record import Owned, PersonRecord, Source, StayRecord, Whereabouts
+from gateway.records.statements import Json
+from gateway.records.times import instant, moment
+from transitions import model
+
+AMBULATORY = {"AMB", "VR", "HH"}
+_ENCOUNTER_AS_APPOINTMENT = {
+    "planned": "booked",
+    "arrived": "arrived",
+    "triaged": "arrived",
+    "in-progress": "fulfilled",
+    "onleave": "fulfilled",
+    "finished": "fulfilled",
+    "cancelled": "cancelled",
+    "entered-in-error": "entered-in-error",
+}
+
+
+def client(person: PersonRecord) -> model.Client:
+    """The person as routing and assessment need them."""
+    patient = person.patient
+    address: Json = next(iter(patient.get("address") or []), {})
+    died = instant(patient.get("deceasedDateTime"))
+    deceased = bool(patient.get("deceasedBoolean")) or "deceasedDateTime" in patient
+    language = next((_text(each.get("language")) for each in patient.get("communication") or []), "")
+    return model.Client(
+        id=person.id,
+        name=name(patient),
+        birth_date=_birth_date(patient.get("birthDate")),
+        postal_code=str(address.get("postalCode") or ""),
+        county=str(address.get("district") or ""),
+        language=language,
+        payers=tuple(_display(each) for part in _all_parts(person) if part["resourceType"] == "Coverage" for each in part.get("payor") or []),
+        deceased=deceased,
+        died=moment(died) if died is not None else (moment(person.death_sources[0].recorded) if deceased and person.death_sources else None),
+        death_evidence=evidence(person.death_sources[:1]) if deceased else (),
+        identity_uncertain=evidence(person.uncertain_sources, person.uncertain) if person.uncertain else (),
+        identity_uncertain_since=moment(person.uncertain_since) if person.uncertain_since is not None else None,
+    )
+
+
+def name(patient: Json) -> str:
+    """The name for people: text, else given and family names."""
+    names = patient.get("name") or [{}]
+    chosen = next((each for each in names if each.get("use") in ("official", "usual")), names[0])
+    return str(chosen.get("text") or " ".join([*chosen.get("given", []), chosen.get("family", "")]).strip())
+
+
+def stay(person: PersonRecord, record: StayRecord, who: model.Client, visits: tuple[model.Visit, ...], withheld: frozenset[str]) -> model.Stay:
+    """One stay with everything around it, follow-ups and contacts apart."""
+    facts, course = record.facts, record.course
+    zone = str(facts.get("zone") or "UTC")
+    disposition = facts.get("disposition")
+    return model.Stay(
+        id=record.id,
+        transition=record.transition,
+        client=who,
+        hospital=str(facts.get("hospital") or facts.get("facility") or ""),
+        zone=zone,
+        state=cast(Any, course.state),
+        first_seen=moment(course.first_seen, zone),
+        admitted=_moment(course.admitted, zone),
+        discharged=_moment(course.discharged, zone),
+        discharge_recorded=_moment(course.discharge_recorded, zone),
+        discharge_cancelled=_moment(course.discharge_cancelled, zone),
+        error_recorded=_moment(course.error_recorded, zone),
+        expected_discharge=_moment(course.expected_discharge, zone),
+        pending_since=_moment(course.pending_since, zone),
+        expectation_recorded=_moment(course.expectation_recorded, zone),
+        ever_inpatient=course.ever_inpatient,
+        ended_as_outpatient=course.ended_as_outpatient,
+        placements=tuple(_placement(each, zone) for each in course.whereabouts),
+        diagnoses=codes(facts.get("diagnoses") or []),
+        reasons=codes([facts["reason"]] if facts.get("reason") else []),
+        disposition=model.Code(text=disposition.get("text") or disposition.get("source") or "", code=disposition.get("code") or "")
+        if disposition
+        else None,
+        facility_psychiatric=cast(Any, facts).get("facility_psychiatric"),
+        other_visits=tuple(each for each in visits if each.id != record.id),
+        observations=_observations(person, record, zone),
+        claims=_claims(person, record, zone),
+        decisions=_decisions(person, record, zone),
+        referred_to=tuple(str(each.facts.get("agency")) for each in person.referrals if each.facts.get("agency")),
+        withheld_from=withheld,
+        evidence=evidence(record.sources),
+        discharge_evidence=evidence(course.discharge_sources),
+        expectation_evidence=evidence(course.expectation_sources),
+        uncertain=(model.Evidence(course.uncertain),) if course.uncertain else (),
+        uncertain_since=_moment(course.uncertain_since, zone),
+        tie=course.tie,
+    )
+
+
+def visit(record: StayRecord, psychiatric: model.Answer, tracked: bool) -> model.Visit:
+    """Another stay, as far as it matters to this one."""
+    zone = str(record.facts.get("zone") or "UTC")
+    course = record.course
+    return model.Visit(
+        id=record.id,
+        visit_class=str(record.facts.get("visit_class") or ("IMP" if course.ever_inpatient else "")),
+        hospital=str(record.facts.get("hospital") or record.facts.get("facility") or ""),
+        admitted=_moment(course.admitted if course.admitted is not None else course.first_seen, zone),
+        discharged=_moment(course.discharged, zone),
+        cancelled=course.state in ("admission-cancelled", "entered-in-error"),
+        psychiatric=psychiatric,
+        tracked=tracked,
+        diagnoses=codes(record.facts.get("diagnoses") or []),
+        evidence=evidence(record.sources),
+        discharge_cancelled=course.discharge_cancelled is not None,
+    )
+
+
+def follow_ups(person: PersonRecord) -> tuple[model.FollowUp, ...]:
+    """Appointments, and ambulatory visits that simply happened."""
+    return (*(_appointment(each) for each in person.appointments), *(_ambulatory(each) for each in person.stays if _is_ambulatory(each)))
+
+
+def contacts(person: PersonRecord) -> tuple[model.Contact, ...]:
+    """Tries to reach the client."""
+    return tuple(
+        model.Contact(
+            reference=f"Communication/{each.resource['id']}",
+            at=moment(instant(each.resource.get("sent")) or int(cast(int, each.facts.get("recorded") or 0))),
+            means=str(each.facts.get("means") or ""),
+            reached=bool(each.facts.get("reached", each.resource.get("status") == "completed")),
+            by=str(each.facts.get("agency") or ""),
+            evidence=evidence(each.sources),
+        )
+        for each in person.contacts
+    )
+
+
+def codes(facts: Iterable[Any]) -> tuple[model.Code, ...]:
+    """Diagnosis facts as codes."""
+    return tuple(
+        model.Code(str(each.get("text") or ""), str(each.get("code") or ""), str(each.get("system") or ""), bool(each.get("principal")))
+        for each in facts
+    )
+
+
+def evidence(sources: Iterable[Source], why: str = "") -> tuple[model.Evidence, ...]:
+    """Inbox messages as evidence."""
+    return tuple(
+        model.Evidence(
+            f"{why + ': ' if why else ''}{each.event or 'record'} from {each.sender}, control ID {each.control_id or '(none)'}",
+            f"message {each.input}",
+        )
+        for each in sources
+    )
+
+
+def _appointment(owned: Owned) -> model.FollowUp:
+    resource, facts = owned.resource, owned.facts
+    zone = str(facts.get("zone") or "UTC")
+    return model.FollowUp(
+        reference=f"Appointment/{resource['id']}",
+        status=str(resource.get("status") or "pending"),
+        recorded=moment(int(cast(int, facts["recorded"])), zone),
+        first_recorded=moment(int(cast(int, facts["first_recorded"])), zone),
+        start=_moment(instant(resource.get("start"), zone), zone),
+        end=_moment(instant(resource.get("end"), zone), zone),
+        services=codes(cast(Any, facts.get("service") or [])),
+        specialties=codes(cast(Any, facts.get("specialty") or [])),
+        practitioners=tuple(cast(Any, facts.get("practitioner") or ())),
+        place=str(facts.get("place") or ""),
+        place_kind=cast(Any, facts.get("place_kind") or ""),
+        mental_health=cast(Any, facts.get("mental_health")),
+        booked_by=str(facts.get("booked_by") or ""),
+        modality=str(facts.get("walk") or ""),
+        evidence=evidence(owned.sources[-1:]),
+    )
+
+
+def _is_ambulatory(record: StayRecord) -> bool:
+    return record.facts.get("visit_class") in AMBULATORY and not record.course.ever_inpatient
+
+
+def _ambulatory(record: StayRecord) -> model.FollowUp:
+    zone, course = str(record.facts.get("zone") or "UTC"), record.course
+    start = course.admitted if course.admitted is not None else course.first_seen
+    return model.FollowUp(
+        reference=f"Encounter/{record.id}",
+        status=_ENCOUNTER_AS_APPOINTMENT[str(record.encounter["status"])],
+        recorded=moment(record.sources[-1].recorded, zone),
+        first_recorded=moment(record.sources[0].recorded, zone),
+        start=moment(start, zone),
+        end=_moment(course.discharged, zone),
+        services=codes([{"text": record.facts.get("service"), "code": record.facts.get("service")}] if record.facts.get("service") else []),
+        diagnoses=codes(record.facts.get("diagnoses") or []),
+        place=str(record.facts.get("unit") or ""),
+        place_kind=cast(Any, record.facts.get("unit_kind") or ""),
+        visit_class=str(record.facts.get("visit_class") or ""),
+        mental_health=True if record.facts.get("service_kind") == "psychiatric" else None,
+        evidence=evidence(record.sources[-1:]),
+    )
+
+
+def _claims(person: PersonRecord, record: StayRecord, zone: str) -> tuple[model.Claim, ...]:
+    return tuple(
+        model.Claim(
+            task=str(each.facts.get("task") or ""),
+            agency=str(each.facts.get("agency") or ""),
+            status=str(each.facts.get("status") or ""),
+            at=moment(each.sources[0].recorded, zone),
+            reason=str(each.facts.get("reason") or ""),
+            business_status=str(each.facts.get("business_status") or ""),
+            evidence=evidence(each.sources),
+        )
+        for each in person.claims
+        if each.facts.get("transition") == record.transition
+    )
+
+
+def _decisions(person: PersonRecord, record: StayRecord, zone: str) -> tuple[model.Decision, ...]:
+    return tuple(
+        model.Decision(
+            what=str(each.facts.get("what") or ""),
+            value=str(each.facts.get("value") or ""),
+            at=moment(each.sources[0].recorded, zone),
+            by=str(each.facts.get("by") or ""),
+            about=str(each.facts.get("about") or ""),
+            reason=str(each.facts.get("reason") or ""),
+        )
+        for each in person.decisions
+        if each.facts.get("transition") == record.transition
+    )
+
+
+def _observations(person: PersonRecord, record: StayRecord, zone: str) -> tuple[model.Observation, ...]:
+    found = []
+    for resource in [*record.parts, *(each.resource for each in person.observations)]:
+        if resource["resourceType"] != "Observation":
+            continue
+        coding: Json = next(iter((resource.get("code") or {}).get("coding") or []), {})
+        at = instant(resource.get("effectiveDateTime"), zone) or record.course.first_seen
+        value = (resource.get("valueQuantity") or {}).get("value", resource.get("valueInteger"))
+        text = resource.get("valueString") or _text(resource.get("valueCodeableConcept"))
+        found.append(
+            model.Observation(
+                str(coding.get("code") or ""),
+                moment(at, zone),
+                float(value) if isinstance(value, int | float) else None,
+                str(text or ""),
+                (model.Evidence("observation", f"Observation/{resource['id']}"),),
+            )
+        )
+    return tuple(found)
+
+
+def _placement(where: Whereabouts, zone: str) -> model.Placement:
+    return model.Placement(
+        moment(where.since, zone), where.unit, cast(Any, where.unit_kind), where.service, cast(Any, where.service_kind), where.visit_class
+    )
+
+
+def _all_parts(person: PersonRecord) -> list[Json]:
+    return [*person.related, *(part for record in person.stays for part in record.parts)]
+
+
+def _moment(at: int | None, zone: str) -> datetime | None:
+    return None if at is None else moment(at, zone)
+
+
+def _birth_date(value: Any) -> date | None:
+    try:
+        return date.fromisoformat(str(value)) if value else None
+    except ValueError:
+        return None
+
+
+def _text(concept: Any) -> str:
+    concept = concept or {}
+    coding: Json = next(iter(concept.get("coding") or []), {})
+    return str(concept.get("text") or coding.get("display") or coding.get("code") or "")
+
+
+def _display(reference: Any) -> str:
+    return str((reference or {}).get("display") or (reference or {}).get("reference") or "")

@@ -1,0 +1,29 @@
+"""What the pure steps are given beside the input: feeds, policy, agencies, and how ids are made."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway.mappings.feeds.profile import FeedProfile
+from gateway.records.statements import Identify
+from transitions.policy import Policy
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything that today's mappings and policy depend on; `gateway rebuild` derives all records anew with it."""
+
+    identify: Identify
+    feeds: Sequence[FeedProfile] = ()
+    policy: Policy = field(default_factory=Policy)
+
+
+def identifier(key: bytes) -> Identify:
+    """Ids of 128 bits: HMAC-SHA-256 of type and subject's key under the installation's key, as 32 hex digits."""
+
+    def identify(resource_type: str, subject: str) -> str:
+        return hmac.digest(key, f"{resource_type}|{subject}".encode(), "sha256")[:16].hex()
+
+    return identify

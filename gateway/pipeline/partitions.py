@@ -1,0 +1,121 @@
+"""Where an input's statements belong, and the refolding of what they change."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import orjson
+
+from gateway.pipeline.configuration import Configuration
+from gateway.pipeline.results import Results, results
+from gateway.records.codec import decode, encode
+from gateway.records.identity import GATEWAY_PATIENT
+from gateway.records.order import Entry
+from gateway.records.statements import Statement, Translation
+from gateway.store.interface import ALL, Change, NewVersion, SharedRow, TransitionRow, Writer
+
+PatientIds = Callable[[str], int | None]
+"""The partition of a key that names a Patient by its id here; None when the key is of another kind, or unknown."""
+
+
+def commit_statements(writer: Writer, number: int, digest: str, translation: Translation, now: int, configuration: Configuration) -> list[int]:
+    """Put an input's statements where they belong, refold each partition they touch, and write what changed. The partitions touched."""
+    touched = place_statements(writer, number, digest, translation, stored_patients(writer))
+    _put_shared(writer, digest, translation)
+    for partition in touched:
+        refold(writer, partition, now, configuration)
+    return touched
+
+
+def place_statements(writer: Writer, number: int, digest: str, translation: Translation, by_patient_id: PatientIds) -> list[int]:
+    """Store the statements of an input in the partitions of the people they are about, joining partitions that prove connected."""
+    bodies: dict[int, bytes] = {}
+    for group in connected(translation.statements):
+        keys = sorted({key for statement in group for key in partition_keys(statement)})
+        known = {found for found in (by_patient_id(key) for key in keys) if found is not None}
+        ordinary = [key for key in keys if not key.startswith(GATEWAY_PATIENT)]
+        known.update(writer.partitions(ordinary))
+        partition = writer.join(sorted(known)) if len(known) > 1 else next(iter(known), None)
+        partition = writer.bind(ordinary, partition)
+        bodies[partition] = encode(replace(translation, statements=group), digest)
+    writer.put_statements(number, bodies)
+    return sorted(bodies)
+
+
+def stored_patients(writer: Writer) -> PatientIds:
+    """Finds by what is stored."""
+
+    def partition(key: str) -> int | None:
+        return writer.partition_of("Patient", key.removeprefix(GATEWAY_PATIENT)) if key.startswith(GATEWAY_PATIENT) else None
+
+    return partition
+
+
+def partition_keys(statement: Statement) -> set[str]:
+    """The keys by which a statement is found again: people's, and those of subjects that are told of without a person."""
+    keys = {*statement.person, *statement.retires}
+    if statement.kind not in ("person", "merge", "stay", "claim", "decision"):
+        keys.update(f"{statement.kind}|{key}" for key in statement.keys)
+    return keys
+
+
+def connected(statements: Iterable[Statement]) -> list[tuple[Statement, ...]]:
+    """Statements grouped by the people they are about: one group for nearly every message."""
+    groups: list[tuple[set[str], list[Statement]]] = []
+    for statement in statements:
+        keys = partition_keys(statement)
+        mine: tuple[set[str], list[Statement]] = (keys, [statement])
+        rest = []
+        for group in groups:
+            if group[0] & keys:
+                mine = (mine[0] | group[0], [*group[1], *mine[1]])
+            else:
+                rest.append(group)
+        groups = [*rest, mine]
+    return [tuple(group) for _, group in groups]
+
+
+def refold(writer: Writer, partition: int, now: int, configuration: Configuration) -> Results:
+    """Derive a partition anew as of now and write what differs from what stands."""
+    entries = [Entry(number, *decode(body)) for number, body in writer.statements(partition)]
+    found = results(entries, now, configuration)
+    gone = [NewVersion(*key, None) for key, head in writer.heads(partition).items() if key not in found.versions and head.digest]
+    withdrawn = [
+        TransitionRow(recipient, name, None, "withdrawn", False, 9, 0)
+        for (recipient, name), row in writer.transition_rows(partition).items()
+        if (recipient, name) not in found.transitions and row.body is not None
+    ]
+    writer.apply(
+        Change(
+            partition=partition,
+            versions=[*found.versions.values(), *gone],
+            transitions=[*found.transitions.values(), *withdrawn],
+            next_look=found.next_look,
+        )
+    )
+    return found
+
+
+def _put_shared(writer: Writer, digest: str, translation: Translation) -> None:
+    """The newest word on each Practitioner, Organization and Location stands."""
+    if not translation.shared:
+        return
+    heading = translation.heading
+    order = f"{heading.recorded:020d}{heading.message_time:020d}{digest}"
+    put_shared(writer, order, [each.resource for each in translation.shared])
+
+
+def put_shared(writer: Writer, order: str, resources: Iterable[dict[str, object]]) -> None:
+    """Write shared resources said at `order` (sortable) wherever nothing newer was said."""
+    rows = {}
+    for resource in resources:
+        name = f"{resource['resourceType']}/{resource['id']}"
+        body = orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)
+        rows[name] = (
+            SharedRow(name, order, hashlib.sha256(body).digest()),
+            NewVersion(ALL, str(resource["resourceType"]), str(resource["id"]), body),
+        )
+    standing = writer.shared(list(rows))
+    writer.put_shared(pair for name, pair in rows.items() if name not in standing or standing[name].order < order)

@@ -1,0 +1,134 @@
+"""Steps 3 to 5 for one partition: its statements -> every view of every record and transition. Pure.
+
+Each recipient's view is made by running assessment and derivation on what that recipient may know, so that nothing withheld can show
+through a flag, a tier, an order or a plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import orjson
+
+from gateway.fhir.search import terms
+from gateway.mappings import assessment
+from gateway.mappings.care.derive import CareContext, derive
+from gateway.mappings.care.transition_json import transition_json
+from gateway.pipeline.configuration import Configuration
+from gateway.privacy.disclosure import disclose, withheld_from
+from gateway.privacy.labels import label_person
+from gateway.records.order import Entry
+from gateway.records.reconcile import reconcile
+from gateway.records.record import PersonRecord
+from gateway.records.statements import Json
+from gateway.records.times import microseconds, moment
+from gateway.store.interface import ALL, NewVersion, TransitionRow
+from transitions.assess import assess, outlook
+from transitions.model import Transition, Visit
+from transitions.psychiatric import psychiatric
+
+_TIERS = {"urgent": 0, "high": 1, "standard": 2}
+NEVER = 253402300799_000000
+"""The end of the year 9999 in microseconds: sorts after every deadline."""
+
+
+@dataclass(slots=True)
+class Results:
+    """What a partition comes to at a moment."""
+
+    versions: dict[tuple[str, str, str], NewVersion] = field(default_factory=dict)
+    transitions: dict[tuple[str, str], TransitionRow] = field(default_factory=dict)
+    next_look: int | None = None
+
+    def look(self, at: int | None) -> None:
+        """Look again at `at` at the latest."""
+        if at is not None and (self.next_look is None or at < self.next_look):
+            self.next_look = at
+
+
+def results(entries: list[Entry], as_of: int, configuration: Configuration) -> Results:
+    """All views of all people in the partition as of a moment (microseconds UTC)."""
+    found = Results()
+    for record in reconcile(entries, configuration.identify):
+        person = label_person(record)
+        assessed = _assess(person, as_of, configuration, found)
+        _view(ALL, person, assessed, configuration, found)
+        routed: dict[str, set[str]] = {}
+        for transition in assessed.values():
+            if transition.agency is not None:
+                routed.setdefault(transition.agency, set()).add(transition.id)
+        for agency, visible in sorted(routed.items()):
+            shown = disclose(person, agency, frozenset(visible), moment(as_of))
+            if shown.until is not None:
+                found.look(microseconds(shown.until))
+            theirs = {
+                name: each for name, each in _assess(shown.person, as_of, configuration, found).items() if name in visible and each.agency == agency
+            }
+            _view(agency, shown.person, theirs, configuration, found)
+    return found
+
+
+def _assess(person: PersonRecord, as_of: int, configuration: Configuration, found: Results) -> dict[str, Transition]:
+    """The person's transitions by id."""
+    policy, now = configuration.policy, moment(as_of)
+    who = assessment.client(person)
+    agencies = tuple(each.id for each in policy.agencies)
+    bare = {record.id: assessment.stay(person, record, who, (), withheld_from(person, record, agencies, now)) for record in person.stays}
+    visits: list[Visit] = []
+    for record in person.stays:
+        answer = psychiatric(bare[record.id], policy)[0]
+        visits.append(assessment.visit(record, answer, answer != "no" and record.course.ever_inpatient))
+    follow_ups, contacts = assessment.follow_ups(person), assessment.contacts(person)
+    assessed = {}
+    for record in person.stays:
+        stay = assessment.stay(person, record, who, tuple(visits), bare[record.id].withheld_from)
+        transition = assess(stay, follow_ups, contacts, now, policy)
+        if transition is None:
+            ahead = outlook(stay, policy, now)
+            found.look(microseconds(ahead) if ahead is not None else None)
+        else:
+            assessed[transition.id] = transition
+            found.look(microseconds(transition.next_look) if transition.next_look is not None else None)
+    return assessed
+
+
+def _view(recipient: str, person: PersonRecord, assessed: dict[str, Transition], configuration: Configuration, found: Results) -> None:
+    """The person's records and transitions as this recipient sees them."""
+    for resource in _resources(person):
+        _put(found, recipient, resource)
+    context = CareContext(identify=configuration.identify, policy=configuration.policy)
+    for record in person.stays:
+        transition = assessed.get(record.transition)
+        if transition is None:
+            continue
+        for resource in derive(person, record, transition, context):
+            _put(found, recipient, resource)
+        body = transition_json(transition, person)
+        found.transitions[recipient, transition.id] = TransitionRow(
+            recipient=recipient,
+            id=transition.id,
+            body=orjson.dumps(body),
+            status=transition.status,
+            flagged=bool(transition.flags),
+            tier=_TIERS[transition.tier],
+            due=microseconds(transition.due) if transition.due is not None else NEVER,
+            hospital=transition.stay.hospital,
+            agency=transition.agency or "",
+        )
+
+
+def _resources(person: PersonRecord) -> Iterable[Json]:
+    yield person.patient
+    yield from person.retired
+    yield from person.related
+    for record in person.stays:
+        yield record.encounter
+        yield from record.parts
+    for group in (person.appointments, person.documents, person.referrals, person.care, person.contacts, person.consents, person.observations):
+        yield from (each.resource for each in group)
+
+
+def _put(found: Results, recipient: str, resource: Json) -> None:
+    key = (recipient, resource["resourceType"], resource["id"])
+    found.versions[key] = NewVersion(*key, orjson.dumps(resource, option=orjson.OPT_SORT_KEYS), terms(resource))

@@ -1,0 +1,129 @@
+"""What kind of input it is: whose feed, which control ID, how to translate it and how to answer its sender."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gateway.er7 import reader
+from gateway.er7.acknowledgements import acknowledge
+from gateway.errors import Forbidden, GatewayError
+from gateway.fhir.parsing import parse
+from gateway.mappings.feeds.profile import FeedProfile, match
+from gateway.mappings.fhir.translate import translate_bundle, translate_write
+from gateway.mappings.hl7v2.translate import translate
+from gateway.pipeline.configuration import Configuration
+from gateway.pipeline.received import Received
+from gateway.records.statements import Report, Translation
+from gateway.records.times import moment
+from gateway.store.interface import ALL
+
+_WORTH_SAYING = ("W", "E", "F")
+"""Severities that go into an acknowledgement; information stays with the inbox."""
+
+
+@dataclass(slots=True)
+class Understood:
+    """An input before its translation."""
+
+    feed: str
+    control_id: str
+    event: str
+    translate: Callable[[], Translation]
+    acknowledge: Callable[[str, Sequence[Report]], bytes]
+    identifiers: tuple[str, ...] = ()
+    error: GatewayError | None = None  # it could not even be read
+    repeatable: bool = True  # the same control ID and bytes again are a repetition, not news
+    accept_quarantined: bool = False
+    states: tuple[tuple[str, str], ...] = ()  # (type, id) of the resources that it states
+    recipient: str = ALL  # whose view its sender has
+
+
+def understand(received: Received, now: int, configuration: Configuration) -> Understood:
+    """Read an input as far as its heading. Never raises: what cannot be read carries its error."""
+    if received.kind == "hl7v2":
+        return _hl7v2(received, now, configuration)
+    return _fhir(received, now, configuration)
+
+
+def _hl7v2(received: Received, now: int, configuration: Configuration) -> Understood:
+    bound = {name for name in received.feed.split(",") if name}
+    message: reader.Message | None = None
+    profile = next((each for each in configuration.feeds if each.name in bound), FeedProfile()) if len(bound) == 1 else FeedProfile()
+    error: GatewayError | None = None
+    try:
+        message = reader.read(received.raw, profile.charset)
+        profile = match(configuration.feeds, message.application, message.facility)
+        if profile.charset and not message.first("MSH").value(18):  # type: ignore[union-attr]  # a message has an MSH
+            message = reader.read(received.raw, profile.charset)
+        if bound and profile.name not in bound:
+            error = Forbidden(
+                "this client may not send for the hospital that MSH-4 names", location="MSH-4", advice="Ask the operator to bind the feed to it."
+            )
+    except GatewayError as unreadable:
+        error = unreadable
+    read = message
+
+    def answer(code: str, reports: Sequence[Report]) -> bytes:
+        told = [each for each in reports if each.severity in _WORTH_SAYING]
+        name = received.about.get("digest", "")
+        return acknowledge(read, code, told, at=moment(now), control_id=name or f"{now}")
+
+    def understand_statements() -> Translation:
+        assert read is not None
+        return translate(read, profile, now, configuration.identify)
+
+    return Understood(
+        feed=profile.name,
+        control_id=read.control_id if read else "",
+        event=f"{read.type}^{read.trigger}" if read and read.trigger else (read.type if read else ""),
+        translate=understand_statements,
+        acknowledge=answer,
+        identifiers=_identifiers(read) if read else (),
+        error=error,
+        accept_quarantined=profile.accept_quarantined,
+    )
+
+
+def _identifiers(message: reader.Message) -> tuple[str, ...]:
+    """MRNs, the visit number and the account number, so that people can find the message by them."""
+    found: dict[str, None] = {}
+    for segment in message.all("PID"):
+        for field in (2, 3, 18):
+            for repetition in range(1, len(segment.repetitions(field)) + 1):
+                found[segment.value(field, 1, 1, repetition)] = None
+    for segment in message.all("PV1"):
+        found[segment.value(19)] = None
+    return tuple(each for each in found if each and each != '""')
+
+
+def _no_acknowledgement(code: str, reports: Sequence[Report]) -> bytes:
+    return b""
+
+
+def _fhir(received: Received, now: int, configuration: Configuration) -> Understood:
+    about = received.about
+    profile = next((each for each in configuration.feeds if each.name == received.feed), FeedProfile(name=received.feed or "default", kind="fhir"))
+    understood = Understood(
+        feed=received.feed or about.get("sender", "default"),
+        control_id="",
+        event="",
+        translate=lambda: Translation(heading=None, statements=()),  # type: ignore[arg-type]  # replaced below
+        acknowledge=_no_acknowledgement,
+        repeatable=False,
+        recipient=about.get("recipient", ALL),
+    )
+    try:
+        body = parse(received.raw)
+    except GatewayError as error:
+        understood.error = error
+        return understood
+    if received.kind == "fhir-write":
+        understood.event = f"{about.get('method', '')} {about.get('type', '')}".strip()
+        understood.translate = lambda: translate_write(body, about, now, configuration.identify)
+        return understood
+    understood.event = str(body.get("resourceType") or "")
+    understood.control_id = str(body.get("id") or (body.get("identifier") or {}).get("value") or "") if received.kind == "fhir-message" else ""
+    understood.repeatable = bool(understood.control_id)
+    understood.translate = lambda: translate_bundle(body, profile, now, configuration.identify)
+    return understood

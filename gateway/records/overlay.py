@@ -1,0 +1,70 @@
+"""Laying statements over each other: what a resource says once every sender has been heard, in recorded order."""
+
+from __future__ import annotations
+
+from gateway.records.order import Said
+from gateway.records.statements import Fragment, Json
+
+CHOICES = ("deceased", "onset", "abatement", "occurrence", "value", "effective", "performed", "multipleBirth", "start")
+"""FHIR choice elements of the types that are folded: saying one form takes the place of another."""
+
+
+def _choice(element: str) -> str:
+    for stem in CHOICES:
+        if element.startswith(stem) and element[len(stem) : len(stem) + 1].isupper():
+            return stem
+    return ""
+
+
+def overlay(said: list[Said]) -> Json:
+    """The subject's own resource: each top-level element as last stated (absent says nothing, a delete removes).
+
+    A statement that is `whole` (FHIR) takes the place of everything that its sender said before.
+    """
+    values: Json = {}
+    owner: dict[str, str] = {}
+    for each in said:
+        statement, sender = each.statement, each.heading.sender
+        if statement.whole and statement.own is not None:
+            for element in [name for name, who in owner.items() if who == sender and name not in statement.own]:
+                values.pop(element, None)
+                owner.pop(element)
+        for element in statement.deletes:
+            values.pop(element, None)
+            owner.pop(element, None)
+        for element, value in (statement.own or {}).items():
+            stem = _choice(element)
+            if stem:
+                for other in [name for name in values if name != element and _choice(name) == stem]:
+                    values.pop(other)
+                    owner.pop(other, None)
+            values[element] = value
+            owner[element] = sender
+    return values
+
+
+def parts(said: list[Said]) -> list[tuple[str, Fragment]]:
+    """(segment, fragment) of all groups that stand.
+
+    A group replaces what the same sender said in that segment before, unless its action codes rule: then each fragment adds, updates
+    or deletes by its identifier.
+    """
+    groups: dict[tuple[str, str], dict[str, Fragment]] = {}
+    for each in said:
+        for segment, group in each.statement.parts.items():
+            slot = (each.heading.sender, segment)
+            if any(fragment.action for fragment in group):
+                standing = groups.setdefault(slot, {})
+            else:
+                standing = groups[slot] = {}
+            for fragment in group:
+                name = f"{fragment.resource.get('resourceType', '')}|{fragment.local}"
+                if fragment.action == "D":
+                    standing.pop(name, None)
+                else:
+                    standing[name] = fragment
+    seen: dict[str, tuple[str, Fragment]] = {}
+    for (_, segment), standing in groups.items():
+        for name, fragment in standing.items():
+            seen[name] = (segment, fragment)
+    return list(seen.values())

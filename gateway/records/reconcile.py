@@ -1,0 +1,247 @@
+"""Step 3 of the journey: statements -> records. Pure.
+
+`reconcile` is given every statement of a partition, in any order, and returns the people in it, whole. The same statements always give the
+same records: order of arrival cannot matter, because it is not among what is given.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from gateway.fhir.references import place
+from gateway.records.identity import GATEWAY_PATIENT, Person, people
+from gateway.records.order import Entry, Said, in_order
+from gateway.records.overlay import overlay, parts
+from gateway.records.record import Owned, PersonRecord, Source, StayRecord
+from gateway.records.statements import Identify, Json
+from gateway.records.stays import Stay, fold_stays
+from gateway.records.times import instant, iso
+
+TYPE_OF = {
+    "appointment": "Appointment",
+    "document": "DocumentReference",
+    "referral": "ServiceRequest",
+    "care": "",
+    "contact": "Communication",
+    "consent": "Consent",
+    "claim": "Task",
+    "decision": "Basic",
+}
+_ENCOUNTER_STATUS = {
+    "planned": "planned",
+    "in-hospital": "in-progress",
+    "on-leave": "onleave",
+    "discharged": "finished",
+    "admission-cancelled": "cancelled",
+    "entered-in-error": "entered-in-error",
+}
+
+
+def reconcile(entries: list[Entry], identify: Identify) -> tuple[PersonRecord, ...]:
+    """The people of a partition, in the order of their primary keys."""
+    said = in_order([entry for entry in entries if not entry.translation.heading.test])
+    shared = _shared(entries)
+    owned = _by_subject(said)
+    found = people(said, identify)
+    return tuple(_record(person, owned, shared, identify) for person in sorted(found, key=lambda each: each.primary))
+
+
+def _shared(entries: list[Entry]) -> dict[str, Json]:
+    """The newest word of these senders on each Practitioner, Organization and Location they name."""
+    newest: dict[str, tuple[tuple[int, int, str], Json]] = {}
+    for entry in entries:
+        heading = entry.translation.heading
+        rank = (heading.recorded, heading.message_time, entry.digest)
+        for each in entry.translation.shared:
+            name = f"{each.resource['resourceType']}/{each.resource['id']}"
+            if name not in newest or newest[name][0] <= rank:
+                newest[name] = (rank, each.resource)
+    return {name: resource for name, (_, resource) in sorted(newest.items())}
+
+
+def _by_subject(said: list[Said]) -> dict[str, list[Said]]:
+    """Statements about appointments, documents and the like, by the subject's connected keys (named after its first)."""
+    where: dict[str, list[Said]] = {}
+    groups: list[list[Said]] = []
+    for each in said:
+        if each.statement.kind not in TYPE_OF:
+            continue
+        keys = [f"{each.statement.kind}|{key}" for key in each.statement.keys]
+        known = list({id(where[key]): where[key] for key in keys if key in where}.values())
+        group = known[0] if known else []
+        if not known:
+            groups.append(group)
+        for other in known[1:]:
+            group.extend(other)
+            groups = [one for one in groups if one is not other]
+            for key, value in where.items():
+                if value is other:
+                    where[key] = group
+        group.append(each)
+        for key in keys:
+            where[key] = group
+    for group in groups:
+        group.sort(key=lambda one: one.key)
+    return {f"{group[0].statement.kind}|{group[0].statement.keys[0]}": group for group in groups}
+
+
+def _record(person: Person, owned: dict[str, list[Said]], shared: dict[str, Json], identify: Identify) -> PersonRecord:
+    patient_id = identify("Patient", person.primary)
+    reference = f"Patient/{patient_id}"
+    about = [each for each in person.said if each.statement.kind == "person"]
+    stays = tuple(_stay(stay, reference, identify) for stay in fold_stays(person.said))
+    mine = {GATEWAY_PATIENT + identify("Patient", key) for key in person.keys} if owned else set()
+    groups: dict[str, list[Owned]] = defaultdict(list)
+    for name, group in owned.items():
+        if any(key in person.keys or (key.startswith(GATEWAY_PATIENT) and key in mine) for each in group for key in each.statement.person):
+            kind = group[0].statement.kind
+            groups[kind].extend(_owned(name, group, reference, stays, identify))
+    return PersonRecord(
+        id=patient_id,
+        patient=_patient(about, person, patient_id, identify),
+        retired=tuple(_retired(key, reference, identify) for key in sorted(person.retired) if key != person.primary),
+        related=tuple(_parts(about, person.primary, reference, None, identify)),
+        stays=stays,
+        appointments=tuple(groups["appointment"]),
+        documents=tuple(groups["document"]),
+        referrals=tuple(groups["referral"]),
+        care=tuple(groups["care"]),
+        contacts=tuple(groups["contact"]),
+        consents=tuple(groups["consent"]),
+        claims=tuple(groups["claim"]),
+        decisions=tuple(groups["decision"]),
+        sources=_sources(person.said),
+        death_sources=tuple(each.source for each in about if any(name.startswith("deceased") for name in each.statement.own or {})),
+        uncertain=person.uncertain,
+        uncertain_since=person.uncertain_since,
+        uncertain_sources=tuple(person.uncertain_sources),
+        shared=shared,
+    )
+
+
+def _patient(about: list[Said], person: Person, patient_id: str, identify: Identify) -> Json:
+    """The Patient: elements as last stated; identifiers as each sender last listed them, those of merged people marked old."""
+    patient = overlay(about)
+    lists: dict[str, tuple[list[Json], bool]] = {}
+    for each in about:
+        listed = (each.statement.own or {}).get("identifier")
+        if listed:
+            retired = bool(person.retired) and not any(key == person.primary for key in each.statement.person)
+            old = retired and each.statement.person[0] in person.retired
+            lists[f"{each.heading.sender}|{'old' if old else ''}"] = (listed, old)
+    seen: dict[tuple[str, str], Json] = {}
+    for listed, old in sorted(lists.values(), key=lambda one: one[1]):
+        for identifier in listed:
+            name = (str(identifier.get("system", "")), str(identifier.get("value", "")))
+            if name not in seen:
+                seen[name] = {**identifier, "use": "old"} if old else identifier
+    patient = {"resourceType": "Patient", "id": patient_id, **{name: value for name, value in patient.items() if name not in ("resourceType", "id")}}
+    if seen:
+        patient["identifier"] = list(seen.values())
+    patient.setdefault("name", [{"text": "Unknown"}])
+    patient.setdefault("gender", "unknown")
+    links = [
+        {"other": {"reference": f"Patient/{identify('Patient', key)}"}, "type": "replaces"} for key in sorted(person.retired) if key != person.primary
+    ]
+    if links:
+        patient["link"] = links
+    return patient
+
+
+def _retired(key: str, survivor: str, identify: Identify) -> Json:
+    """The Patient that gave way in a merge: it stays, inactive, and says who it is now."""
+    system, _, value = key.partition("|")
+    return {
+        "resourceType": "Patient",
+        "id": identify("Patient", key),
+        "active": False,
+        "identifier": [{"use": "old", "system": system, "value": value}],
+        "name": [{"text": "Merged record"}],
+        "gender": "unknown",
+        "link": [{"other": {"reference": survivor}, "type": "replaced-by"}],
+    }
+
+
+def _stay(stay: Stay, patient: str, identify: Identify) -> StayRecord:
+    encounter_id = identify("Encounter", stay.key)
+    course = stay.course()
+    encounter: Json = {"resourceType": "Encounter", "id": encounter_id, **overlay(stay.said)}
+    encounter["id"] = encounter_id
+    encounter["status"] = _ENCOUNTER_STATUS[stay.state]
+    encounter["subject"] = {"reference": patient}
+    facts: dict[str, Any] = {**stay.facts, "admitted": _when(stay, "admitted", stay.admitted)}
+    if course.discharged is not None:
+        facts["discharged"] = _when(stay, "discharged", course.discharged)
+    period = {name: value for name, value in (("start", facts["admitted"]), ("end", facts.get("discharged"))) if value}
+    encounter.pop("period", None)
+    if period:
+        encounter["period"] = period
+    if stay.state != "discharged" and "dischargeDisposition" in encounter.get("hospitalization", {}):
+        rest = {name: value for name, value in encounter["hospitalization"].items() if name != "dischargeDisposition"}
+        encounter["hospitalization"] = rest
+        if not rest:
+            del encounter["hospitalization"]
+    own = f"Encounter/{encounter_id}"
+    pieces = tuple(_parts(stay.said, stay.key, patient, own, identify))
+    diagnoses = [{"condition": {"reference": f"Condition/{each['id']}"}} for each in pieces if each["resourceType"] == "Condition"]
+    encounter.pop("diagnosis", None)
+    if diagnoses:
+        encounter["diagnosis"] = diagnoses
+    return StayRecord(
+        id=encounter_id,
+        transition=identify("Transition", stay.key),
+        key=stay.key,
+        encounter=encounter,
+        parts=pieces,
+        facts=facts,  # type: ignore[arg-type]  # a TypedDict built name by name
+        sources=_sources(stay.said),
+        part2=bool(stay.facts.get("part2")),
+        course=course,
+    )
+
+
+def _when(stay: Stay, fact: str, at: int | None) -> str | None:
+    """The time as its sender wrote it, where it was written; else the instant in the facility's zone."""
+    if at is None:
+        return None
+    zone = str(stay.facts.get("zone") or "UTC")
+    for each in reversed(stay.said):
+        for name in (fact, "event_at"):
+            value = each.statement.facts.get(name)
+            if isinstance(value, str) and instant(value, zone) == at:
+                return value
+    return iso(at, zone)
+
+
+def _parts(said: list[Said], key: str, patient: str, encounter: str | None, identify: Identify) -> list[Json]:
+    """The resources said within a subject, with ids and references."""
+    found = []
+    for _, fragment in parts(said):
+        kind = fragment.resource["resourceType"]
+        resource = {**fragment.resource, "id": identify(kind, f"{key}|{fragment.local}")}
+        found.append(place(resource, patient, encounter))
+    return found
+
+
+def _owned(name: str, group: list[Said], patient: str, stays: tuple[StayRecord, ...], identify: Identify) -> list[Owned]:
+    """One subject beside the stays: its resource as folded, or for claims and decisions each statement by itself."""
+    kind = group[0].statement.kind
+    if kind in ("claim", "decision"):
+        return [Owned(dict(each.statement.own or {}), (each.source,), dict(each.statement.facts)) for each in group]
+    resource = overlay(group)
+    facts: dict[str, object] = {}
+    for each in group:
+        facts.update(each.statement.facts)
+    facts["first_recorded"] = group[0].heading.recorded
+    facts["recorded"] = group[-1].heading.recorded
+    resource_type = str(resource.get("resourceType") or TYPE_OF[kind])
+    resource = {**resource, "resourceType": resource_type, "id": identify(resource_type, name.partition("|")[2])}
+    key = facts.get("stay_key")
+    stay = next((each for each in stays if key is not None and each.key.startswith(f"{key}|")), None)
+    placed = place(resource, patient, f"Encounter/{stay.id}" if stay else None)
+    return [Owned(placed, _sources(group), facts, stay.id if stay else None, stay.part2 if stay else bool(facts.get("part2")))]
+
+
+def _sources(said: list[Said]) -> tuple[Source, ...]:
+    return tuple({each.source.input: each.source for each in said}.values())

@@ -1,0 +1,375 @@
+"""Which statements are about which stay, and how the stay went. Pure; statements come in recorded order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gateway.records.order import OrderKey, Said, unordered
+from gateway.records.record import Course, Source, Whereabouts
+from gateway.records.times import instant
+
+VISIT = "urn:gateway:visit:"
+ACCOUNT = "urn:gateway:account:"
+OPEN = ("planned", "in-hospital", "on-leave")
+PRESENT = ("in-hospital", "on-leave")
+INPATIENT = {"IMP", "ACUTE", "NONAC"}
+NOT_INPATIENT = {"AMB", "EMER", "OBSENC", "HH", "VR", "PRENC", "FLD", "SS"}
+
+
+@dataclass(slots=True)
+class Stay:
+    """A stay while its statements are folded."""
+
+    key: str
+    facility: str
+    aliases: set[str] = field(default_factory=set)
+    accounts: set[str] = field(default_factory=set)
+    said: list[Said] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    state: str = "in-hospital"
+    started: bool = False  # an admission or registration was told, not merely an update or a discharge
+    admitted: int | None = None
+    discharged: int | None = None
+    discharge_recorded: int | None = None
+    discharge_cancelled: int | None = None
+    error_recorded: int | None = None
+    expected: int | None = None
+    withdrawn: int | None = None
+    expectation_recorded: int | None = None
+    pending_since: int | None = None
+    ever_inpatient: bool = False
+    ended_as_outpatient: bool = False
+    whereabouts: list[Whereabouts] = field(default_factory=list)
+    discharge_sources: list[Source] = field(default_factory=list)
+    expectation_sources: list[Source] = field(default_factory=list)
+    uncertain: str = ""
+    uncertain_since: int | None = None
+    tie: bool = False
+    last_cancel: OrderKey | None = None
+
+    def course(self) -> Course:
+        """The stay's course as a value."""
+        return Course(
+            state=self.state,
+            first_seen=self.said[0].heading.recorded if self.said else 0,
+            admitted=self.admitted,
+            discharged=self.discharged if self.state == "discharged" else None,
+            discharge_recorded=self.discharge_recorded if self.state == "discharged" else None,
+            discharge_cancelled=self.discharge_cancelled,
+            error_recorded=self.error_recorded,
+            expected_discharge=self.expected if self.state in OPEN else None,
+            expectation_recorded=self.expectation_recorded if self.state in OPEN else None,
+            pending_since=self.pending_since if self.state in OPEN else None,
+            ever_inpatient=self.ever_inpatient,
+            ended_as_outpatient=self.ended_as_outpatient,
+            whereabouts=tuple(self.whereabouts),
+            discharge_sources=tuple(self.discharge_sources),
+            expectation_sources=tuple(self.expectation_sources),
+            uncertain=self.uncertain,
+            uncertain_since=self.uncertain_since,
+            tie=self.tie,
+        )
+
+
+def fold_stays(said: list[Said]) -> list[Stay]:
+    """The stays of one person, in the order in which they were first heard of."""
+    stays: list[Stay] = []
+    for each in said:
+        if each.statement.kind != "stay":
+            continue
+        stay = _find(stays, each)
+        stay.said.append(each)
+        _apply(stay, each)
+    return stays
+
+
+# --- which stay -------------------------------------------------------------------------------------------------------
+
+
+def _find(stays: list[Stay], said: Said) -> Stay:
+    """The stay that a statement is about; a new one when it can be none of those known."""
+    statement, facts = said.statement, said.statement.facts
+    visits = [key for key in statement.keys if not key.startswith(ACCOUNT)]
+    accounts = [key for key in statement.keys if key.startswith(ACCOUNT)]
+    facility = str(facts.get("facility") or said.heading.facility)
+    admitted = instant(facts.get("admitted"), str(facts.get("zone") or "UTC"))
+    stay = _by_visit(stays, visits, said, admitted)
+    doubt = ""
+    if stay is None:
+        here = [each for each in stays if each.facility == facility and (not visits or not each.aliases)]
+        stay, doubt = _without_number(here, said, accounts, admitted, bool(visits))
+    if stay is None:
+        anchor = visits[0] if visits else f"{ACCOUNT}{facility}|{accounts[0]}|{admitted}" if accounts else ""
+        if not anchor:
+            anchor = f"urn:gateway:stay:{facility}|{admitted if admitted is not None else said.heading.recorded}"
+        episodes = sum(1 for each in stays if visits and visits[0] in each.aliases)
+        suffix = f"#{episodes + 1}" if episodes else ""
+        stay = Stay(key=f"{anchor}{suffix}|{statement.person[0]}", facility=facility)
+        stays.append(stay)
+    if doubt and not stay.uncertain:
+        stay.uncertain, stay.uncertain_since = doubt, said.heading.recorded
+    stay.aliases.update(visits)
+    stay.accounts.update(accounts)
+    return stay
+
+
+def _by_visit(stays: list[Stay], visits: list[str], said: Said, admitted: int | None) -> Stay | None:
+    """The newest stay under one of the visit numbers; an admission after its discharge is a new episode under the old number."""
+    for key in visits:
+        for stay in reversed(stays):
+            if key in stay.aliases:
+                again = said.statement.facts.get("effect") in ("admit", "register", "pre-admit")
+                over = stay.state == "discharged" and stay.discharged is not None
+                if again and over and admitted is not None and stay.discharged is not None and admitted > stay.discharged:
+                    return None
+                return stay
+    return None
+
+
+def _without_number(here: list[Stay], said: Said, accounts: list[str], admitted: int | None, numbered: bool) -> tuple[Stay | None, str]:
+    """The stay at this facility that fits: by account, by admission time, else the only one that is open. With why it is uncertain."""
+    effect = said.statement.facts.get("effect", "update")
+    starts = effect in ("admit", "register", "pre-admit")
+    by_account = [each for each in here if each.accounts.intersection(accounts)]
+    for group in (by_account, here):
+        same = [each for each in group if admitted is not None and each.admitted == admitted and each.state != "entered-in-error"]
+        if same:
+            return same[-1], ""
+    if by_account and not starts:
+        standing = [each for each in by_account if each.state in OPEN] or by_account
+        return standing[-1], ""
+    if starts:
+        planned = [each for each in here if each.state == "planned"]
+        return (planned[-1], "") if len(planned) == 1 and effect == "admit" else (None, "")
+    if effect in ("cancel-discharge",):
+        ended = [each for each in here if each.state == "discharged"]
+        return (ended[-1], "" if numbered or len(ended) == 1 else "a cancelled discharge without a visit number") if ended else (None, "")
+    present = [each for each in here if each.state in PRESENT] or [each for each in here if each.state == "planned"]
+    if effect == "discharge":
+        return _discharged_stay(present, said, admitted)
+    if len(present) == 1 and not _contradicts(present[0], said, admitted):
+        return present[0], ""
+    if effect in ("update", "none") and not present and here and not numbered:
+        return here[-1], ""
+    return None, ""
+
+
+def _discharged_stay(present: list[Stay], said: Said, admitted: int | None) -> tuple[Stay | None, str]:
+    """An A03 without a visit number (DOMAIN): the person's only open stay here, unless unit or admission time contradict."""
+    if not present:
+        return None, ""
+    ended = instant(said.statement.facts.get("discharged"), str(said.statement.facts.get("zone") or "UTC")) or said.heading.recorded
+    fits = [each for each in present if not _contradicts(each, said, admitted) and (each.admitted is None or each.admitted <= ended)]
+    if len(fits) == 1 and len(present) == 1:
+        return fits[0], ""
+    if said.statement.facts.get("visit_class") in NOT_INPATIENT and not fits:
+        return None, ""
+    return None, "a discharge without a visit number fits none, or more than one, of the open stays"
+
+
+def _contradicts(stay: Stay, said: Said, admitted: int | None) -> bool:
+    """Whether place (PV1-3) or admission (PV1-44) say that this is another visit."""
+    facts = said.statement.facts
+    unit = str(facts.get("unit") or "").casefold()
+    here = stay.whereabouts[-1].unit.casefold() if stay.whereabouts else ""
+    elsewhere = bool(unit and here and unit != here) and facts.get("effect") not in ("transfer", "cancel-transfer", "update")
+    return elsewhere or (admitted is not None and stay.admitted is not None and admitted != stay.admitted)
+
+
+# --- how it went ------------------------------------------------------------------------------------------------------
+
+_LASTING = (
+    "visit_class",
+    "facility",
+    "hospital",
+    "unit",
+    "unit_kind",
+    "service",
+    "service_kind",
+    "part2",
+    "sud_attested",
+    "disposition",
+    "diagnoses",
+    "reason",
+    "confidentiality",
+    "zone",
+    "transfer_to",
+)
+
+
+def _apply(stay: Stay, said: Said) -> None:
+    """One more statement, recorded after all before it."""
+    facts = said.statement.facts
+    zone = str(facts.get("zone") or stay.facts.get("zone") or "UTC")
+    for name in _LASTING:
+        if name in facts:
+            if facts[name] is None:
+                stay.facts.pop(name, None)
+            elif name == "part2":
+                stay.facts["part2"] = bool(stay.facts.get("part2")) or bool(facts["part2"])
+            else:
+                stay.facts[name] = facts[name]
+    effect = str(facts.get("effect") or "update")
+    at = instant(facts.get("event_at"), zone) or said.heading.recorded
+    if "admitted" in facts:
+        stay.admitted = instant(facts["admitted"], zone)
+    _EFFECTS.get(effect, _update)(stay, said, at, zone)
+    if stay.admitted is None and effect in ("admit", "to-inpatient", "register"):
+        stay.admitted = at
+    _place(stay, facts, at)
+    _class(stay, effect)
+
+
+def _class(stay: Stay, effect: str) -> None:
+    """Whether it was ever an inpatient stay: by class; without one, an admission, or a discharge nobody saw begin, is taken for one."""
+    visit_class = stay.facts.get("visit_class")
+    if visit_class in INPATIENT or effect == "to-inpatient":
+        stay.ever_inpatient = True
+    elif not visit_class and effect in ("admit", "transfer", "pending-discharge", "leave", "return", "discharge", "cancel-discharge"):
+        stay.ever_inpatient = stay.ever_inpatient or effect != "discharge" or not stay.started
+    elif stay.facts.get("unit_kind") == "psychiatric" and visit_class != "EMER" and effect in ("admit", "transfer", "discharge", "pending-discharge"):
+        stay.ever_inpatient = True
+    if effect in ("admit", "register", "to-inpatient"):
+        stay.started = True
+
+
+def _place(stay: Stay, facts: Any, at: int) -> None:
+    now = Whereabouts(
+        at,
+        str(stay.facts.get("unit") or ""),
+        str(stay.facts.get("unit_kind") or ""),
+        str(stay.facts.get("service") or ""),
+        str(stay.facts.get("service_kind") or ""),
+        str(stay.facts.get("visit_class") or ""),
+    )
+    if not stay.whereabouts or replace(stay.whereabouts[-1], since=at) != now:
+        stay.whereabouts.append(now)
+
+
+def _start(stay: Stay, said: Said, at: int, zone: str) -> None:
+    if stay.state in ("planned", "in-hospital", "admission-cancelled"):
+        stay.state, stay.error_recorded = "in-hospital", None
+    _expect(stay, said, zone)
+
+
+def _plan(stay: Stay, said: Said, at: int, zone: str) -> None:
+    if not stay.said[:-1]:
+        stay.state = "planned"
+
+
+def _cancel_plan(stay: Stay, said: Said, at: int, zone: str) -> None:
+    if stay.state == "planned":
+        stay.state, stay.error_recorded = "admission-cancelled", said.heading.recorded
+
+
+def _cancel_admission(stay: Stay, said: Said, at: int, zone: str) -> None:
+    stay.state, stay.error_recorded = "admission-cancelled", said.heading.recorded
+
+
+def _delete(stay: Stay, said: Said, at: int, zone: str) -> None:
+    stay.state, stay.error_recorded = "entered-in-error", said.heading.recorded
+
+
+def _discharge(stay: Stay, said: Said, at: int, zone: str) -> None:
+    if stay.last_cancel is not None and unordered(stay.last_cancel, said.key):
+        stay.tie = True
+    _end(stay, said, instant(said.statement.facts.get("discharged"), zone) or at)
+    stay.discharge_cancelled, stay.last_cancel = None, None
+
+
+def _end(stay: Stay, said: Said, when: int) -> None:
+    stay.state, stay.discharged, stay.discharge_recorded = "discharged", when, said.heading.recorded
+    stay.error_recorded = None
+    stay.discharge_sources = [said.source]
+    stay.pending_since = None
+
+
+def _cancel_discharge(stay: Stay, said: Said, at: int, zone: str) -> None:
+    stay.state, stay.discharged, stay.discharge_recorded = "in-hospital", None, None
+    stay.discharge_cancelled, stay.last_cancel = said.heading.recorded, said.key
+    stay.ended_as_outpatient = False
+    stay.discharge_sources = [said.source]
+    stay.facts.pop("disposition", None)
+    _expect(stay, said, zone)
+
+
+def _to_outpatient(stay: Stay, said: Said, at: int, zone: str) -> None:
+    if stay.ever_inpatient and stay.state in PRESENT:
+        _end(stay, said, at)
+        stay.ended_as_outpatient = True
+
+
+def _to_inpatient(stay: Stay, said: Said, at: int, zone: str) -> None:
+    if stay.ended_as_outpatient or stay.state in OPEN:
+        stay.state, stay.discharged, stay.ended_as_outpatient = "in-hospital", None, False
+    _expect(stay, said, zone)
+
+
+def _leave(stay: Stay, said: Said, at: int, zone: str) -> None:
+    if stay.state in OPEN:
+        stay.state = "on-leave"
+
+
+def _return(stay: Stay, said: Said, at: int, zone: str) -> None:
+    if stay.state in OPEN:
+        stay.state = "in-hospital"
+
+
+def _pending(stay: Stay, said: Said, at: int, zone: str) -> None:
+    stay.pending_since = said.heading.recorded
+    stay.withdrawn = None
+    stay.expectation_sources = [said.source]
+    stay.expectation_recorded = said.heading.recorded
+    expected = instant(said.statement.facts.get("expected_discharge"), zone)
+    if expected is None and at > said.heading.recorded:
+        expected = at
+    stay.expected = expected if expected is not None else stay.expected
+
+
+def _cancel_pending(stay: Stay, said: Said, at: int, zone: str) -> None:
+    stay.withdrawn = instant(said.statement.facts.get("expected_discharge"), zone) or stay.expected
+    stay.pending_since, stay.expected, stay.expectation_recorded = None, None, None
+    stay.expectation_sources = []
+
+
+def _update(stay: Stay, said: Said, at: int, zone: str) -> None:
+    """Every other event: late corrections of a discharge, a new expectation, or a discharge told by PV1-45 alone."""
+    discharged = instant(said.statement.facts.get("discharged"), zone)
+    if discharged is not None and stay.state == "discharged":
+        stay.discharged = discharged
+        stay.discharge_sources = [*stay.discharge_sources, said.source]
+    elif discharged is not None and stay.state in PRESENT and stay.discharge_cancelled is None:
+        _end(stay, said, discharged)
+    _expect(stay, said, zone)
+
+
+def _expect(stay: Stay, said: Said, zone: str) -> None:
+    """A standing expectation; one that A25 withdrew returns only with a changed PV2-9."""
+    if "expected_discharge" not in said.statement.facts:
+        return
+    expected = instant(said.statement.facts["expected_discharge"], zone)
+    if expected is None:
+        if said.statement.facts["expected_discharge"] is None:
+            stay.expected, stay.expectation_recorded, stay.expectation_sources = None, None, []
+    elif expected != stay.withdrawn and expected != stay.expected:
+        stay.expected, stay.expectation_recorded = expected, said.heading.recorded
+        stay.expectation_sources = [said.source]
+
+
+_EFFECTS = {
+    "admit": _start,
+    "register": _start,
+    "pre-admit": _plan,
+    "cancel-pre-admit": _cancel_plan,
+    "cancel-admit": _cancel_admission,
+    "to-inpatient": _to_inpatient,
+    "to-outpatient": _to_outpatient,
+    "pending-discharge": _pending,
+    "cancel-pending-discharge": _cancel_pending,
+    "discharge": _discharge,
+    "cancel-discharge": _cancel_discharge,
+    "leave": _leave,
+    "return": _return,
+    "delete": _delete,
+}
