@@ -1,0 +1,1 @@
+"""Privacy: security labels, consent, the disclosure filter, audit. Pure functions; the pipeline and the API give them records and the time."""

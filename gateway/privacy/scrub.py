@@ -1,0 +1,143 @@
+"""Taking out of a resource whatever would reveal what is withheld, so that what is left is valid and does not look cut.
+
+A value goes as a whole: the smallest list item or element around a code, word, name or reference that reveals. Nothing is put in its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.privacy import labels, sensitivity
+from gateway.records.statements import Json
+
+ALWAYS_KEPT = {
+    "Patient": frozenset({"resourceType", "id", "meta", "active", "name", "gender", "birthDate", "deceasedBoolean", "deceasedDateTime"}),
+    "Encounter": frozenset({"resourceType", "id", "meta", "status", "class", "subject", "period"}),
+}
+"""Elements without which the resource would not be one; none of them holds a message's free text."""
+
+FREE_TEXT = frozenset({"text", "note", "comment", "conclusion", "contained", "patientInstruction", "valueString", "presentedForm", "content"})
+"""Elements that hold words nobody has parsed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """What does not exist for a recipient."""
+
+    references: frozenset[str] = frozenset()  # "Practitioner/…" of protected stays and of what was removed
+    names: frozenset[str] = frozenset()  # of protected units, facilities and places, casefolded
+    substance_use: bool = True
+    pattern: re.Pattern[str] | None = field(default=None, compare=False)
+
+    @classmethod
+    def of(cls, references: Iterable[str], names: Iterable[str], substance_use: bool = True) -> Withheld:
+        kept = frozenset(name.casefold().strip() for name in names if name.strip())
+        words = sorted((re.escape(name) for name in kept if len(name) > 2), key=len, reverse=True)
+        pattern = re.compile(rf"(?<![a-z0-9])(?:{'|'.join(words)})(?![a-z0-9])") if words else None
+        return cls(frozenset(references), kept, substance_use, pattern)
+
+    def attesting(self, attested: bool) -> Withheld:
+        """The same for content whose source attests that its substance-use content is not Part 2."""
+        return Withheld(self.references, self.names, self.substance_use and not attested, self.pattern)
+
+    def without(self, references: Iterable[str]) -> Withheld:
+        """The same with these references gone too."""
+        return Withheld(self.references | frozenset(references), self.names, self.substance_use, self.pattern)
+
+    def reveals(self, value: Any) -> bool:
+        """Whether a value holds anything that is withheld."""
+        if self.substance_use and sensitivity.about_substance_use(value):
+            return True
+        return self.names_a_place(value) or self.refers(value)
+
+    def names_a_place(self, value: Any) -> bool:
+        """Whether any string in it, identifiers and systems included, names a protected place. Names of two letters count only alone."""
+        for text in strings(value):
+            plain = text.casefold()
+            if plain.strip() in self.names or (self.pattern and self.pattern.search(plain)):
+                return True
+        return False
+
+    def refers(self, value: Any) -> bool:
+        """Whether it refers to anything that is withheld."""
+        return not self.references.isdisjoint(references(value))
+
+
+def strings(value: Any) -> Iterable[str]:
+    """Every string in a value, references and ids excepted: those are ours and mean nothing."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "data" and isinstance(inner, str):
+                yield sensitivity.attached(value)
+            elif key not in ("reference", "id", "resourceType", "meta"):
+                yield from strings(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from strings(inner)
+
+
+def references(value: Any) -> Iterable[str]:
+    """Every literal reference in a value."""
+    if isinstance(value, dict):
+        reference = value.get("reference")
+        if isinstance(reference, str):
+            yield reference
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from references(inner)
+
+
+def pruned(resource: Json, withheld: Withheld) -> Json:
+    """The resource without any element that reveals. List items go whole; an element of one value goes whole unless only a part of it reveals."""
+    kept = ALWAYS_KEPT.get(resource["resourceType"], frozenset({"resourceType", "id", "meta"}))
+    result: Json = {}
+    for key, value in resource.items():
+        left = value if key in kept else without(value, withheld)
+        if left not in (None, [], {}):
+            result[key] = left
+    return result
+
+
+def without(value: Any, withheld: Withheld) -> Any:
+    """A value less what reveals; None when nothing is left."""
+    if not withheld.reveals(value):
+        return value
+    if isinstance(value, list):
+        return [item for item in value if not withheld.reveals(item)] or None
+    if isinstance(value, dict) and not {"coding", "code", "reference", "text", "value"} & value.keys():
+        left = {key: without(inner, withheld) for key, inner in value.items()}
+        return {key: inner for key, inner in left.items() if inner is not None} or None
+    return None
+
+
+def unreferenced(resource: Json, withheld: Withheld) -> Json:
+    """The resource without references to what is withheld, and without the list items that hold them."""
+    return pruned(resource, Withheld(references=withheld.references, substance_use=False)) if withheld.refers(resource) else resource
+
+
+def without_free_text(resource: Json) -> Json:
+    """The resource without the words that nobody has parsed."""
+    return {key: value for key, value in resource.items() if key not in FREE_TEXT}
+
+
+def without_narrative(resource: Json) -> Json:
+    """The resource without its narrative and contained resources: a narrative is regenerated, never passed on."""
+    return {key: value for key, value in resource.items() if key not in ("text", "contained")}
+
+
+def relabelled(resource: Json, attested: bool, confidentiality: str | None, mental_health: bool) -> Json:
+    """The labels of what is left: those that tell of what went are gone, and so is the confidentiality that they asked for."""
+    gone = sensitivity.PART_2 if not attested else frozenset({"42CFRPart2"})
+    meta = dict(resource.get("meta", {}))
+    meta["security"] = [
+        coding for coding in meta.get("security", []) if coding.get("code") not in gone and coding.get("system") != labels.CONFIDENTIALITY
+    ]
+    cleaned = {**resource, "meta": {key: value for key, value in meta.items() if value}}
+    return labels.label(cleaned, sud_attested=attested, confidentiality=confidentiality, mental_health=mental_health)
