@@ -70,6 +70,7 @@ class StayFacts(TypedDict, total=False):
     """What one statement says of a stay, beside its Encounter. An absent key says nothing; None deletes (`""`)."""
 
     effect: StayEffect
+    snapshot: bool  # FHIR: the effect states in what state the stay is, whatever was said before (in-progress after finished reopens it)
     event_at: str | None  # EVN-6: when it occurred
     visit_class: str | None  # v3-ActCode: IMP EMER AMB PRENC OBSENC; absent when the sender did not say
     admitted: str | None  # PV1-44 (or PV1-37/41 where a sender puts it there)
@@ -148,6 +149,7 @@ class Statement:
     parts: Mapping[str, list[Fragment]] = field(default_factory=dict)  # by segment: a group replaces the same sender's earlier group
     facts: Mapping[str, Any] = field(default_factory=dict)  # StayFacts, AppointmentFacts, or the kind's own as its translator documents
     retires: tuple[str, ...] = ()  # merge: the keys that give way (MRG-1) to `keys`
+    recorded: int = 0  # microseconds UTC, where a FHIR copy's own meta.lastUpdated differs from its input's heading; 0: the heading's
 
 
 @dataclass(frozen=True, slots=True)
