@@ -1,0 +1,87 @@
+"""The authorization server over HTTP: forms in, JSON out, never a redirect (SMART App Launch 2.2; RFC 6749 section 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import parse_qsl
+
+import orjson
+from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from gateway.errors import Unauthorized, Unavailable
+from gateway.smart import assertions, discovery, server
+from gateway.smart.jwks import KeySets
+from gateway.store.interface import Credentials
+
+LARGEST = 65_536  # bytes of a form
+MOST_PARAMETERS = 32
+FORM = "application/x-www-form-urlencoded"
+
+
+def router(credentials: Credentials, *, base_url: str, clock: Callable[[], float], key_sets: KeySets) -> APIRouter:
+    """The token, introspection and revocation endpoints of a gateway that is reached at `base_url`. `clock` gives wall-clock seconds."""
+    url = discovery.token_url(base_url)
+    authorization = server.Server(credentials, url, clock)
+
+    async def answer(request: Request, respond: Callable[[server.Request], Response]) -> Response:
+        try:
+            form = await _form(request)
+            key_set = await _key_set(form.get("client_assertion", ""))
+            asked = server.Request(form, request.headers.get("authorization", ""), key_set)
+            return await run_in_threadpool(respond, asked)  # Authlib and the store are synchronous
+        except OAuth2Error as error:
+            return authorization.handle_response(*error())
+        except Unavailable as error:
+            return _unavailable(error)
+
+    async def _key_set(assertion: str) -> str:
+        """Fetched here, so that no thread waits for a client's slow server; what does not hold is refused later, in its order."""
+        try:
+            claimed = assertions.read(assertion, clock())
+        except Unauthorized:
+            return ""
+        client = await run_in_threadpool(credentials.client, claimed.client)
+        if client is None or client.revoked is not None or not client.jwks_url:
+            return ""
+        return await key_sets.get(client.jwks_url, claimed.key_id)
+
+    async def token(request: Request) -> Response:
+        return await answer(request, authorization.token)
+
+    async def introspect(request: Request) -> Response:
+        return await answer(request, authorization.introspect)
+
+    async def revoke(request: Request) -> Response:
+        return await answer(request, authorization.revoke)
+
+    routes = APIRouter()
+    for path, endpoint in ((discovery.TOKEN, token), (discovery.INTROSPECT, introspect), (discovery.REVOKE, revoke)):
+        routes.add_api_route(path, endpoint, methods=["POST"])
+        routes.add_api_route(path + "/", endpoint, methods=["POST"], include_in_schema=False)  # or the framework would redirect
+    return routes
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The parameters; one without a value counts as left out, one given twice is refused (RFC 6749 section 3.2)."""
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != FORM:
+        raise InvalidRequestError(f"the body must be {FORM}")
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST:
+            raise InvalidRequestError("the form is too large")
+    try:
+        pairs = parse_qsl(body.decode("utf-8"), errors="strict", max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        raise InvalidRequestError("the form cannot be read") from None
+    if len(pairs) != len({name for name, _ in pairs}):
+        raise InvalidRequestError("a parameter is given twice")
+    return dict(pairs)
+
+
+def _unavailable(error: Unavailable) -> Response:
+    body = {"error": "temporarily_unavailable", "error_description": error.message}
+    headers = {"Cache-Control": "no-store", "Pragma": "no-cache", "Retry-After": "1"}
+    return Response(orjson.dumps(body), error.status, headers, media_type="application/json")
