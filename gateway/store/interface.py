@@ -2,7 +2,12 @@
 
 Words. An *input* is a row of the inbox. A *partition* is a set of people who were ever connected by an identifier or a merge: the unit that is
 folded and locked; who is who inside it is decided by the fold, never by the store. A *recipient* is whose view a row belongs to: `ALL` (operator and
-coordinator: everything) or an agency's id. A *version* is one state of a resource as one recipient may see it. A *position* is the place of a committed group's row in commit order.
+coordinator: everything) or an agency's id. A *version* is one state of a resource as one recipient may see it. A *position* is the place of a
+committed row in commit order; `updated` (what FHIR calls lastUpdated) rises with it, strictly, also if the clock steps back.
+
+Shared resources (Practitioner, Organization, Location …) belong to no partition. They are written for `ALL` by `put_shared`; an agency has its own
+versions of one exactly while something that it sees refers to it: while a current version of its own has the term `(REFERS, "Practitioner/<id>")`.
+The store makes and deletes those versions; readers see no difference.
 
 Every write happens inside one transaction of the store, by one writer at a time per partition. Times are microseconds since 1970 UTC.
 """
@@ -16,6 +21,9 @@ from typing import Literal, NamedTuple, Protocol
 
 ALL = "*"
 """The recipient that sees everything: the coordinator's and the operator's view."""
+
+REFERS = "_refers"
+"""The search term by which a version says that it refers to a shared resource: ("_refers", "Practitioner/<id>"). It is no search parameter."""
 
 InputState = Literal["processed", "quarantined", "duplicate"]
 
@@ -54,7 +62,8 @@ class Head(NamedTuple):
 
 
 class NewVersion(NamedTuple):
-    """A version to append. `body` is the JSON without meta.versionId and meta.lastUpdated; None deletes. `terms` are (search parameter, value) pairs to index."""
+    """A version to append. `body` is the JSON without meta.versionId and meta.lastUpdated; None deletes. `terms` are (search parameter, value) pairs
+    to index: found by `search` while this version is the current one."""
 
     recipient: str
     type: str
@@ -100,6 +109,7 @@ class Change:
     transitions: Sequence[TransitionRow] = ()
     next_look: int | None = None
     audit: Sequence[bytes] = ()  # AuditEvent bodies
+    whole: bool = False  # versions and transitions are all there is of the partition: what is not among them is deleted, or withdrawn
 
 
 class SharedRow(NamedTuple):
@@ -111,36 +121,75 @@ class SharedRow(NamedTuple):
 
 
 class Writer(Protocol):
-    """One open transaction. Raises `gateway.errors.Unavailable` when the store cannot take it."""
+    """One open transaction. Raises `gateway.errors.Unavailable` when the store cannot take it; then nothing of the transaction is kept."""
 
     # the inbox
-    def accepted(self, feed: str, control_id: str, digest: bytes) -> Input | None: ...
-    def refused(self, feed: str, control_id: str, digest: bytes) -> Input | None: ...
+    def accepted(self, feed: str, control_id: str, digest: bytes) -> Input | None:
+        """The input with these three that is `processed`. There is at most one: what may happen twice (a REST write) needs its own control ID."""
+
+    def refused(self, feed: str, control_id: str, digest: bytes) -> Input | None:
+        """The first input with these three that is `quarantined`: it is tried anew under its own row, by `settle_input`."""
+
     def input(self, id: int) -> Input | None: ...
-    def control_id_reused(self, feed: str, control_id: str, digest: bytes) -> bool: ...
-    def add_input(self, input: Input) -> int: ...
-    def settle_input(self, input: Input) -> None: ...
+    def control_id_reused(self, feed: str, control_id: str, digest: bytes) -> bool:
+        """Is there a processed input of the same feed and control ID with other bytes?"""
+
+    def add_input(self, input: Input) -> int:
+        """Stores it and returns its id. A duplicate (`original` set) keeps no bytes of its own: reading it back gives the original's."""
+
+    def settle_input(self, input: Input) -> None:
+        """Replaces all but what was received (kind, feed, control ID, digest, received, raw) of the row with its id."""
 
     # partitions and statements
-    def partitions(self, keys: Sequence[str]) -> list[int]: ...
-    def bind(self, keys: Sequence[str], partition: int | None) -> int: ...
-    def join(self, partitions: Sequence[int]) -> int: ...
-    def partition_of(self, type: str, id: str) -> int | None: ...
-    def statements(self, partition: int) -> list[tuple[int, bytes]]: ...
-    def put_statements(self, input: int, bodies: Mapping[int, bytes]) -> None: ...
-    def clear_statements(self) -> None: ...
+    def partitions(self, keys: Sequence[str]) -> list[int]:
+        """The partitions that any of the keys is bound to, lowest first."""
+
+    def bind(self, keys: Sequence[str], partition: int | None) -> int:
+        """Binds those keys that are not bound yet to the partition, a new one for None, and returns it."""
+
+    def join(self, partitions: Sequence[int]) -> int:
+        """Makes one of several: keys, statements, resources, transitions and the earliest next look go to the lowest, which it returns."""
+
+    def partition_of(self, type: str, id: str) -> int | None:
+        """The partition that a resource, or a transition (type "Transition"), belongs to. None: unknown; 0: shared."""
+
+    def statements(self, partition: int) -> list[tuple[int, bytes]]:
+        """(input, blob) in order of input."""
+
+    def put_statements(self, input: int, bodies: Mapping[int, bytes]) -> None:
+        """Replaces what the input said: one blob for each partition."""
+
+    def clear_statements(self) -> None:
+        """For a rebuild: drops statements, keys, partitions and shared rows. Resources and transitions keep their versions, and belong to nobody
+        until `apply` or `put_shared` writes them again, changed or not."""
 
     # results
-    def heads(self, partition: int) -> dict[tuple[str, str, str], Head]: ...
-    def transition_rows(self, partition: int) -> dict[tuple[str, str], TransitionRow]: ...
+    def heads(self, partition: int) -> dict[tuple[str, str, str], Head]:
+        """By (recipient, type, id); deleted ones are among them, with an empty digest."""
+
+    def transition_rows(self, partition: int) -> dict[tuple[str, str], TransitionRow]:
+        """By (recipient, id); withdrawn ones are among them, with `body` None."""
+
     def shared(self, keys: Sequence[str]) -> dict[str, SharedRow]: ...
-    def put_shared(self, rows: Iterable[tuple[SharedRow, NewVersion | None]]) -> None: ...
-    def apply(self, change: Change) -> None: ...
+    def put_shared(self, rows: Iterable[tuple[SharedRow, NewVersion | None]]) -> None:
+        """Remembers the newest words, and writes the versions (for `ALL`; agencies' own follow)."""
+
+    def apply(self, change: Change) -> None:
+        """Writes what differs: a version or row equal to the current one is not written again and moves nothing, and deleting or withdrawing what the
+        recipient never had, or has no more, does nothing. `next_look` replaces the partition's (None: no waking)."""
+
+    def orphans(self) -> list[Head]:
+        """After `clear_statements` and all `apply`: current versions that nobody claimed, to be deleted by a Change of partition 0."""
+
+    def orphan_transitions(self) -> list[TransitionRow]:
+        """Likewise, to be withdrawn."""
 
     # the clock
-    def due(self, now: int, limit: int) -> list[int]: ...
+    def due(self, now: int, limit: int) -> list[int]:
+        """Partitions whose next look has come, the longest waiting first."""
 
-    def savepoint(self) -> AbstractContextManager[None]: ...
+    def savepoint(self) -> AbstractContextManager[None]:
+        """One input of a group: what is written inside is undone if it raises, and the rest of the transaction stands."""
 
 
 class Filter(NamedTuple):
@@ -153,15 +202,20 @@ class Filter(NamedTuple):
     identifier: str = ""
     contains: bytes = b""
     limit: int | None = None
-    before: int | None = None
+    before: int | None = None  # only inputs with a lower id
+    oldest_first: bool = False
 
 
 class Reader(Protocol):
-    """A consistent look at what is committed."""
+    """A consistent look at what is committed when it begins. Iterators are lazy, and end with it."""
 
-    def read(self, recipient: str, type: str, id: str) -> Version | None: ...
+    def read(self, recipient: str, type: str, id: str) -> Version | None:
+        """The current version, deleted ones included (`body` None); None if the recipient never had one."""
+
     def vread(self, recipient: str, type: str, id: str, number: int) -> Version | None: ...
-    def history(self, recipient: str, type: str, id: str, limit: int, before: int | None = None) -> list[Version]: ...
+    def history(self, recipient: str, type: str, id: str, limit: int, before: int | None = None) -> list[Version]:
+        """Newest first; `before`: only version numbers below it."""
+
     def search(
         self,
         recipient: str,
@@ -173,16 +227,33 @@ class Reader(Protocol):
         partition: int | None = None,
         after: int | None = None,
         limit: int | None = None,
-    ) -> list[Version]: ...
-    def export(self, recipient: str, type: str | None = None) -> Iterator[Version]: ...
-    def feed(self, recipient: str, after: int, limit: int) -> list[TransitionRow]: ...
-    def position(self, recipient: str) -> int: ...
-    def worklist(
-        self, recipient: str, *, flagged: bool = False, status: str = "", limit: int | None = None, offset: int = 0
-    ) -> list[TransitionRow]: ...
-    def transition(self, recipient: str, id: str) -> TransitionRow | None: ...
-    def messages(self, filter: Filter) -> Iterator[Input]: ...
-    def counts(self) -> dict[str, int]: ...
+    ) -> list[Version]:
+        """Current versions in order of position. `terms`: each (parameter, values) must hold, by any of its values, exactly; "_id" is always a
+        parameter. `updated_after` and `updated_before` are exclusive; `after` is the position that a page ended with."""
+
+    def export(self, recipient: str, type: str | None = None) -> Iterator[Version]:
+        """Every current version, type by type."""
+
+    def feed(self, recipient: str, after: int, limit: int) -> list[TransitionRow]:
+        """Rows that changed after a position, in order of position, withdrawn ones among them."""
+
+    def position(self, recipient: str) -> int:
+        """The position of the recipient's last change in its feed; 0 when there is none."""
+
+    def worklist(self, recipient: str, *, flagged: bool = False, status: str = "", limit: int | None = None, offset: int = 0) -> list[TransitionRow]:
+        """In order of tier, due, id; without the withdrawn."""
+
+    def transition(self, recipient: str, id: str) -> TransitionRow | None:
+        """The row, also if withdrawn (`body` None)."""
+
+    def messages(self, filter: Filter) -> Iterator[Input]:
+        """Inputs, newest first unless `oldest_first`."""
+
+    def audit(self, after: int, limit: int) -> list[tuple[int, int, bytes]]:
+        """(number, recorded, AuditEvent body) in the order written, from numbers above `after`."""
+
+    def counts(self) -> dict[str, int]:
+        """Inputs by state ("processed", "quarantined", "duplicate"), "transitions" and those "flagged"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,15 +283,24 @@ class TokenRow(NamedTuple):
 
 
 class Credentials(Protocol):
-    """Clients, tokens and spent assertions. Each call is a short transaction of its own; wall-clock seconds throughout."""
+    """Clients, tokens and spent assertions. Each call is a short transaction of its own; wall-clock seconds throughout.
+    Never call one inside `Store.write` of the same thread: it would wait for itself."""
 
-    def add_client(self, client: ClientRow) -> None: ...
+    def add_client(self, client: ClientRow) -> None:
+        """Adds it; a known id is replaced."""
+
     def client(self, id: str) -> ClientRow | None: ...
     def clients(self) -> list[ClientRow]: ...
-    def revoke_client(self, id: str, at: int) -> bool: ...
-    def spend_jti(self, client: str, jti: str, keep_until: int) -> bool: ...
+    def revoke_client(self, id: str, at: int) -> bool:
+        """Revokes it and drops its tokens. False: unknown, or revoked before."""
+
+    def spend_jti(self, client: str, jti: str, keep_until: int) -> bool:
+        """True for whoever spends this assertion first, until `keep_until`."""
+
     def add_token(self, token: TokenRow) -> None: ...
-    def token(self, digest: bytes) -> TokenRow | None: ...
+    def token(self, digest: bytes) -> TokenRow | None:
+        """The token, expired or not, unless it was revoked or purged."""
+
     def revoke_token(self, digest: bytes) -> bool: ...
 
 

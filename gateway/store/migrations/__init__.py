@@ -1,0 +1,1 @@
+"""How a store's tables come to be, and to change: Alembic's scripts, run by `gateway.store.migrate`."""

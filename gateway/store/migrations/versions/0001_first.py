@@ -1,0 +1,246 @@
+"""The first tables: inbox, partitions and statements, resources and their versions, transitions, audit, credentials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _column(name: str, type: sa.types.TypeEngine[Any] = INTEGER, *, nullable: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, type, nullable=nullable, autoincrement=False)
+
+
+def upgrade() -> None:
+    op.create_table(
+        "audit",
+        _column("id"),
+        _column("recorded"),
+        _column("body", sa.LargeBinary()),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "body",
+        _column("position"),
+        _column("json", sa.LargeBinary()),
+        sa.PrimaryKeyConstraint("position"),
+    )
+    op.create_table(
+        "client",
+        _column("id", sa.Text()),
+        _column("role", sa.Text()),
+        _column("organization", sa.Text()),
+        _column("scopes", sa.Text()),
+        _column("jwks", sa.Text()),
+        _column("jwks_url", sa.Text()),
+        _column("feeds", sa.Text()),
+        _column("created"),
+        _column("revoked", nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "clock",
+        _column("id"),
+        _column("position"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "head",
+        _column("resource"),
+        _column("recipient"),
+        _column("type"),
+        _column("number"),
+        _column("position"),
+        _column("body", nullable=True),
+        _column("digest", sa.LargeBinary()),
+        _column("terms", sa.LargeBinary()),
+        sa.PrimaryKeyConstraint("resource", "recipient"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("head_type", "head", ["recipient", "type", "position"])
+    op.create_table(
+        "input",
+        _column("id"),
+        _column("kind", sa.Text()),
+        _column("feed", sa.Text()),
+        _column("control_id", sa.Text()),
+        _column("digest", sa.LargeBinary()),
+        _column("received"),
+        _column("about", sa.Text()),
+        _column("event", sa.Text()),
+        _column("state", sa.Text()),
+        _column("answer", sa.LargeBinary()),
+        _column("error", sa.Text()),
+        _column("location", sa.Text()),
+        _column("original", nullable=True),
+        _column("identifiers", sa.Text()),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "input_accepted",
+        "input",
+        ["control_id", "feed", "digest"],
+        unique=True,
+        sqlite_where=sa.text("state = 'processed'"),
+        postgresql_where=sa.text("state = 'processed'"),
+    )
+    op.create_index(
+        "input_refused",
+        "input",
+        ["control_id", "feed", "digest"],
+        sqlite_where=sa.text("state = 'quarantined'"),
+        postgresql_where=sa.text("state = 'quarantined'"),
+    )
+    op.create_index("input_state", "input", ["state"])
+    op.create_table(
+        "input_identifier", _column("value", sa.Text()), _column("input"), sa.PrimaryKeyConstraint("value", "input"), sqlite_with_rowid=False
+    )
+    op.create_table(
+        "partition",
+        _column("id"),
+        _column("next_look", nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "partition_due", "partition", ["next_look"], sqlite_where=sa.text("next_look IS NOT NULL"), postgresql_where=sa.text("next_look IS NOT NULL")
+    )
+    op.create_table(
+        "partition_key", _column("hash", sa.LargeBinary()), _column("partition"), sa.PrimaryKeyConstraint("hash"), sqlite_with_rowid=False
+    )
+    op.create_index("partition_key_partition", "partition_key", ["partition"])
+    op.create_table(
+        "raw",
+        _column("input"),
+        _column("bytes", sa.LargeBinary()),
+        sa.PrimaryKeyConstraint("input"),
+    )
+    op.create_table(
+        "recipient",
+        _column("id"),
+        _column("name", sa.Text()),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("recipient_name", "recipient", ["name"], unique=True)
+    op.create_table(
+        "resource",
+        _column("id"),
+        _column("type"),
+        _column("name", sa.Text()),
+        _column("partition", nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("resource_name", "resource", ["name", "type"], unique=True)
+    op.create_index("resource_partition", "resource", ["partition"])
+    op.create_table(
+        "setting",
+        _column("name", sa.Text()),
+        _column("value", sa.LargeBinary()),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "shared",
+        _column("key", sa.Text()),
+        _column("rank", sa.Text()),
+        _column("digest", sa.LargeBinary()),
+        sa.PrimaryKeyConstraint("key"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table("spent", _column("digest", sa.LargeBinary()), _column("keep_until"), sa.PrimaryKeyConstraint("digest"), sqlite_with_rowid=False)
+    op.create_index("spent_keep_until", "spent", ["keep_until"])
+    op.create_table(
+        "statement",
+        _column("id"),
+        _column("partition"),
+        _column("input"),
+        _column("body", sa.LargeBinary()),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("statement_input", "statement", ["input"])
+    op.create_index("statement_partition", "statement", ["partition"])
+    op.create_table(
+        "term",
+        _column("recipient"),
+        _column("parameter"),
+        _column("value", sa.Text()),
+        _column("resource"),
+        sa.PrimaryKeyConstraint("recipient", "parameter", "value", "resource"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "token",
+        _column("digest", sa.LargeBinary()),
+        _column("client", sa.Text()),
+        _column("scopes", sa.Text()),
+        _column("expires"),
+        _column("issued"),
+        _column("detail", sa.Text()),
+        sa.PrimaryKeyConstraint("digest"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("token_client", "token", ["client"])
+    op.create_index("token_expires", "token", ["expires"])
+    op.create_table(
+        "transition",
+        _column("id"),
+        _column("name", sa.Text()),
+        _column("recipient"),
+        _column("partition", nullable=True),
+        _column("position"),
+        _column("status", sa.Text()),
+        _column("flagged", sa.SmallInteger()),
+        _column("tier", sa.SmallInteger()),
+        _column("due"),
+        _column("hospital", sa.Text()),
+        _column("agency", sa.Text()),
+        _column("body", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("transition_feed", "transition", ["recipient", "position"])
+    op.create_index(
+        "transition_flagged",
+        "transition",
+        ["recipient", "tier", "due", "name"],
+        sqlite_where=sa.text("body IS NOT NULL AND flagged = 1"),
+        postgresql_where=sa.text("body IS NOT NULL AND flagged = 1"),
+    )
+    op.create_index(
+        "transition_list",
+        "transition",
+        ["recipient", "tier", "due", "name"],
+        sqlite_where=sa.text("body IS NOT NULL"),
+        postgresql_where=sa.text("body IS NOT NULL"),
+    )
+    op.create_index("transition_name", "transition", ["name", "recipient"], unique=True)
+    op.create_index("transition_partition", "transition", ["partition"])
+    op.create_index(
+        "transition_status",
+        "transition",
+        ["recipient", "status", "tier", "due", "name"],
+        sqlite_where=sa.text("body IS NOT NULL"),
+        postgresql_where=sa.text("body IS NOT NULL"),
+    )
+    op.create_table(
+        "version",
+        _column("position"),
+        _column("resource"),
+        _column("recipient"),
+        _column("number"),
+        _column("body", nullable=True),
+        sa.PrimaryKeyConstraint("position"),
+    )
+    op.create_index("version_history", "version", ["resource", "recipient", "number"], unique=True)
+    op.create_table(
+        "word",
+        _column("id"),
+        _column("name", sa.Text()),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("word_name", "word", ["name"], unique=True)

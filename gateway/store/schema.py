@@ -1,0 +1,199 @@
+"""The store's tables, as SQLAlchemy metadata: what the migrations lead to, for SQLite and PostgreSQL alike.
+
+Nothing on a hot path imports this module. The first migration spells the same tables out, as they were then; a test compares the two.
+
+One number orders everything that recipients see. A *position* is both the place of a row in commit order and its `lastUpdated` in
+microseconds since 1970 UTC: the greater of the transaction's time and the last position plus one. It rises strictly even if the clock
+steps back, so sequence, `_lastUpdated` and commit order cannot disagree.
+
+Why it is laid out so (benchmarks/store.py measures it):
+- what grows for ever (raw, body, version, statement) is appended in commit order under integer keys, so pages fill one after another;
+- what is looked up at random (head, term, partition_key) holds small integers and short keys;
+- a body is stored once, under the position of the version that first had it; every recipient who sees the same bytes refers to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy.types import TypeEngine
+
+metadata = MetaData()
+
+# A whole number of 64 bits. SQLite keeps rows under their INTEGER PRIMARY KEY, and only under exactly that type name.
+_integer = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _table(name: str, *columns: Column[Any] | Index, clustered: bool = False) -> Table:
+    """A table; `clustered`: kept in order of its primary key (SQLite's WITHOUT ROWID)."""
+    return Table(name, metadata, *columns, sqlite_with_rowid=not clustered)
+
+
+def _column(name: str, type: TypeEngine[Any] = _integer, *, key: bool = False, null: bool = False) -> Column[Any]:
+    return Column(name, type, primary_key=key, nullable=null, autoincrement=False)
+
+
+# One row: the last position given out.
+clock = _table("clock", _column("id", key=True), _column("position"))
+
+# What the installation keeps about itself: its key.
+setting = _table("setting", _column("name", Text(), key=True), _column("value", LargeBinary()))
+
+# Recipients, resource types and search parameters as small integers. Rows are never changed.
+recipient = _table("recipient", _column("id", key=True), _column("name", Text()), Index("recipient_name", "name", unique=True))
+word = _table("word", _column("id", key=True), _column("name", Text()), Index("word_name", "name", unique=True))
+
+# The inbox. A duplicate is a light row without raw bytes that names the original.
+input = _table(
+    "input",
+    _column("id", key=True),
+    _column("kind", Text()),
+    _column("feed", Text()),
+    _column("control_id", Text()),
+    _column("digest", LargeBinary()),
+    _column("received"),
+    _column("about", Text()),  # JSON object
+    _column("event", Text()),
+    _column("state", Text()),
+    _column("answer", LargeBinary()),
+    _column("error", Text()),
+    _column("location", Text()),
+    _column("original", null=True),
+    _column("identifiers", Text()),  # JSON array
+)
+# Nothing accepted is counted twice, whatever a program does wrong.
+Index(
+    "input_accepted",
+    input.c.control_id,
+    input.c.feed,
+    input.c.digest,
+    unique=True,
+    sqlite_where=input.c.state == "processed",
+    postgresql_where=input.c.state == "processed",
+)
+Index(
+    "input_refused",
+    input.c.control_id,
+    input.c.feed,
+    input.c.digest,
+    sqlite_where=input.c.state == "quarantined",
+    postgresql_where=input.c.state == "quarantined",
+)
+Index("input_state", input.c.state)
+
+# The bytes as received, apart from the rest, so that lists and counts do not read them.
+raw = _table("raw", _column("input", key=True), _column("bytes", LargeBinary()))
+
+# MRNs and visit numbers found in an input, for search.
+input_identifier = _table("input_identifier", _column("value", Text(), key=True), _column("input", key=True), clustered=True)
+
+# Partitions: sets of people ever connected. `next_look`: when the clock has to wake it.
+partition = _table("partition", _column("id", key=True), _column("next_look", null=True))
+Index("partition_due", partition.c.next_look, sqlite_where=partition.c.next_look.is_not(None), postgresql_where=partition.c.next_look.is_not(None))
+
+# An identifier's 128-bit hash -> its partition.
+partition_key = _table("partition_key", _column("hash", LargeBinary(), key=True), _column("partition"), clustered=True)
+Index("partition_key_partition", partition_key.c.partition)
+
+# What an input says of the people of a partition, one compact blob.
+statement = _table("statement", _column("id", key=True), _column("partition"), _column("input"), _column("body", LargeBinary()))
+Index("statement_partition", statement.c.partition)
+Index("statement_input", statement.c.input)
+
+# A resource's id as an integer, and the partition that claims it: 0 for shared ones, null while nobody does (during a rebuild).
+resource = _table("resource", _column("id", key=True), _column("type"), _column("name", Text()), _column("partition", null=True))
+Index("resource_name", resource.c.name, resource.c.type, unique=True)
+Index("resource_partition", resource.c.partition)
+
+# Bodies under the position of the version that first had them.
+body = _table("body", _column("position", key=True), _column("json", LargeBinary()))
+
+# Every state of a resource that a recipient could see; `body` null: deleted.
+version = _table("version", _column("position", key=True), _column("resource"), _column("recipient"), _column("number"), _column("body", null=True))
+Index("version_history", version.c.resource, version.c.recipient, version.c.number, unique=True)
+
+# The newest version for each recipient, and what is indexed of it (JSON array of [parameter, value]).
+head = _table(
+    "head",
+    _column("resource", key=True),
+    _column("recipient", key=True),
+    _column("type"),
+    _column("number"),
+    _column("position"),
+    _column("body", null=True),
+    _column("digest", LargeBinary()),
+    _column("terms", LargeBinary()),
+    clustered=True,
+)
+Index("head_type", head.c.recipient, head.c.type, head.c.position)
+
+# Search terms of heads alone.
+term = _table(
+    "term",
+    _column("recipient", key=True),
+    _column("parameter", key=True),
+    _column("value", Text(), key=True),
+    _column("resource", key=True),
+    clustered=True,
+)
+
+# A transition's latest state for each recipient, at the position of its last change; `body` null: withdrawn.
+transition = _table(
+    "transition",
+    _column("id", key=True),
+    _column("name", Text()),
+    _column("recipient"),
+    _column("partition", null=True),
+    _column("position"),
+    _column("status", Text()),
+    _column("flagged", SmallInteger()),
+    _column("tier", SmallInteger()),
+    _column("due"),
+    _column("hospital", Text()),
+    _column("agency", Text()),
+    _column("body", LargeBinary(), null=True),
+)
+_visible = transition.c.body.is_not(None)
+_flagged = _visible & (transition.c.flagged == 1)
+_order = (transition.c.tier, transition.c.due, transition.c.name)
+Index("transition_name", transition.c.name, transition.c.recipient, unique=True)
+Index("transition_partition", transition.c.partition)
+Index("transition_feed", transition.c.recipient, transition.c.position)
+Index("transition_list", transition.c.recipient, *_order, sqlite_where=_visible, postgresql_where=_visible)
+Index("transition_status", transition.c.recipient, transition.c.status, *_order, sqlite_where=_visible, postgresql_where=_visible)
+Index("transition_flagged", transition.c.recipient, *_order, sqlite_where=_flagged, postgresql_where=_flagged)
+
+# The newest word on a Practitioner, Organization or Location.
+shared = _table("shared", _column("key", Text(), key=True), _column("rank", Text()), _column("digest", LargeBinary()), clustered=True)
+
+# AuditEvents in the order in which they were written.
+audit = _table("audit", _column("id", key=True), _column("recorded"), _column("body", LargeBinary()))
+
+# SMART clients, access tokens (by their SHA-256) and spent assertions. Times are seconds.
+client = _table(
+    "client",
+    _column("id", Text(), key=True),
+    _column("role", Text()),
+    _column("organization", Text()),
+    _column("scopes", Text()),
+    _column("jwks", Text()),
+    _column("jwks_url", Text()),
+    _column("feeds", Text()),  # JSON array
+    _column("created"),
+    _column("revoked", null=True),
+)
+token = _table(
+    "token",
+    _column("digest", LargeBinary(), key=True),
+    _column("client", Text()),
+    _column("scopes", Text()),
+    _column("expires"),
+    _column("issued"),
+    _column("detail", Text()),
+    clustered=True,
+)
+Index("token_expires", token.c.expires)
+Index("token_client", token.c.client)
+spent = _table("spent", _column("digest", LargeBinary(), key=True), _column("keep_until"), clustered=True)
+Index("spent_keep_until", spent.c.keep_until)

@@ -1,0 +1,144 @@
+"""The store on one SQLite file, for one machine.
+
+One connection writes, one transaction at a time; readers have connections of their own, and see what was committed when they began. Other processes
+may use the same file: every transaction is short, and whoever finds it locked waits for `busy` seconds, then is told `Unavailable`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gateway.errors import Unavailable, Usage
+from gateway.store.interface import Reader, Writer
+from gateway.store.migrate import REVISION, migrate_sqlite, stored_revision
+from gateway.store.serving import is_being_served, lock_for_serving
+from gateway.store.sqlite import sql
+from gateway.store.sqlite.connection import CACHE_KIB, connect, create_private, translated
+from gateway.store.sqlite.credentials import SqliteCredentials
+from gateway.store.sqlite.names import Names, recipients, words
+from gateway.store.sqlite.reader import SqliteReader
+from gateway.store.sqlite.writer import transaction
+
+__all__ = ["SqliteStore", "is_being_served", "lock_for_serving", "open_sqlite"]
+
+_KEY_BYTES = 32
+
+
+class SqliteStore:
+    """See `interface.Store`. May be used by any number of threads."""
+
+    def __init__(self, path: Path, busy: float) -> None:
+        self._path, self._busy = path, busy
+        self._writing = threading.Lock()
+        self._writer = connect(path, busy, cache_kib=CACHE_KIB)
+        self._idle: list[_ReadConnection] = []
+        self._closed = False
+        self.credentials = SqliteCredentials(self._write_connection, self._read_connection)
+
+    @contextmanager
+    def _write_lock(self) -> Iterator[None]:
+        if not self._writing.acquire(timeout=self._busy):
+            raise Unavailable("The store is busy", advice="Send again later.")
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    @contextmanager
+    def write(self, now: int) -> Iterator[Writer]:
+        with self._write_lock(), transaction(self._writer, now) as writer:
+            yield writer
+
+    @contextmanager
+    def reading(self) -> Iterator[Reader]:
+        with self._borrowed() as borrowed:
+            yield borrowed.reader
+
+    def installation_key(self) -> bytes:
+        with self._read_connection() as connection:
+            row = connection.execute(sql.GET_SETTING, ("installation-key",)).fetchone()
+        if row is None:
+            with self._write_connection() as connection:
+                connection.execute(sql.ADD_SETTING, ("installation-key", secrets.token_bytes(_KEY_BYTES)))
+                row = connection.execute(sql.GET_SETTING, ("installation-key",)).fetchone()
+        return bytes(row[0])
+
+    def close(self) -> None:
+        """Closes what is not in use; a reader that still looks closes its own connection when it ends."""
+        self._closed = True
+        with self._writing:
+            self._writer.close()
+        while self._idle:
+            self._idle.pop().connection.close()
+
+    @contextmanager
+    def _write_connection(self) -> Iterator[sqlite3.Connection]:
+        """The one connection that writes, in a transaction without positions."""
+        with self._write_lock(), translated():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            finally:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+
+    @contextmanager
+    def _read_connection(self) -> Iterator[sqlite3.Connection]:
+        with self._borrowed() as borrowed:
+            yield borrowed.connection
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[_ReadConnection]:
+        """A connection that nobody else uses meanwhile, inside a read transaction."""
+        with translated():
+            try:
+                borrowed = self._idle.pop()
+            except IndexError:
+                borrowed = _ReadConnection(self._path, self._busy)
+            try:
+                borrowed.connection.execute("BEGIN")
+                yield borrowed
+            finally:
+                if borrowed.connection.in_transaction:
+                    borrowed.connection.execute("ROLLBACK")
+                if self._closed:
+                    borrowed.connection.close()
+                else:
+                    self._idle.append(borrowed)
+
+
+class _ReadConnection:
+    """A pooled connection and the reader that looks through it."""
+
+    def __init__(self, path: Path, busy: float) -> None:
+        self.connection = connect(path, busy)
+        self.connection.execute("PRAGMA query_only = ON")
+        names: tuple[Names, Names] = (recipients(self.connection), words(self.connection))
+        self.reader = SqliteReader(self.connection, *names)
+
+
+def open_sqlite(path: Path, *, busy: float = 5.0) -> SqliteStore:
+    """Opens the store in a file, which is made, and brought to the newest schema, if need be.
+
+    `busy`: seconds to wait for another process's lock. Raises `Usage` for a file of a newer gateway, and for an older one that is being served.
+    """
+    create_private(path)
+    with translated():
+        connection = connect(path, busy)
+        try:
+            revision = stored_revision(connection)
+            if revision is None:
+                migrate_sqlite(connection)
+            elif revision != REVISION:
+                if is_being_served(path.parent):
+                    raise Usage("The store has to be migrated, and is being served", advice="Stop `gateway serve` first.")
+                migrate_sqlite(connection)
+        finally:
+            connection.close()
+        return SqliteStore(path, busy)

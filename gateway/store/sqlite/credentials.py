@@ -1,0 +1,84 @@
+"""Clients, tokens and spent assertions on SQLite: a connection of their own, each call a transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import orjson
+
+from gateway.store.interface import ClientRow, TokenRow
+from gateway.store.sqlite import sql
+
+
+class SqliteCredentials:
+    """See `interface.Credentials`. `writing` gives a connection inside a write transaction, `reading` one to look at."""
+
+    def __init__(
+        self,
+        writing: Callable[[], AbstractContextManager[sqlite3.Connection]],
+        reading: Callable[[], AbstractContextManager[sqlite3.Connection]],
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._writing, self._reading, self._wall_clock = writing, reading, wall_clock
+
+    def add_client(self, client: ClientRow) -> None:
+        with self._writing() as connection:
+            connection.execute(
+                sql.SET_CLIENT,
+                (
+                    client.id,
+                    client.role,
+                    client.organization,
+                    client.scopes,
+                    client.jwks,
+                    client.jwks_url,
+                    orjson.dumps(client.feeds).decode(),
+                    client.created,
+                    client.revoked,
+                ),
+            )
+
+    def client(self, id: str) -> ClientRow | None:
+        with self._reading() as connection:
+            row = connection.execute(sql.GET_CLIENT, (id,)).fetchone()
+        return None if row is None else _client(row)
+
+    def clients(self) -> list[ClientRow]:
+        with self._reading() as connection:
+            return [_client(row) for row in connection.execute(sql.ALL_CLIENTS)]
+
+    def revoke_client(self, id: str, at: int) -> bool:
+        with self._writing() as connection:
+            revoked = connection.execute(sql.REVOKE_CLIENT, (at, id)).rowcount > 0
+            connection.execute(sql.DROP_TOKENS_OF, (id,))
+        return revoked
+
+    def spend_jti(self, client: str, jti: str, keep_until: int) -> bool:
+        digest = hashlib.sha256(orjson.dumps([client, jti])).digest()
+        with self._writing() as connection:
+            connection.execute(sql.DROP_OLD_SPENT, (int(self._wall_clock()),))
+            return connection.execute(sql.SPEND, (digest, keep_until)).rowcount > 0
+
+    def add_token(self, token: TokenRow) -> None:
+        with self._writing() as connection:
+            connection.execute(sql.DROP_EXPIRED_TOKENS, (int(self._wall_clock()),))
+            connection.execute(sql.ADD_TOKEN, token)
+
+    def token(self, digest: bytes) -> TokenRow | None:
+        with self._reading() as connection:
+            row = connection.execute(sql.GET_TOKEN, (digest,)).fetchone()
+        return None if row is None else TokenRow(*row)
+
+    def revoke_token(self, digest: bytes) -> bool:
+        with self._writing() as connection:
+            return connection.execute(sql.DROP_TOKEN, (digest,)).rowcount > 0
+
+
+def _client(row: tuple[Any, ...]) -> ClientRow:
+    id, role, organization, scopes, jwks, jwks_url, feeds, created, revoked = row
+    return ClientRow(id, role, organization, scopes, jwks, jwks_url, tuple(orjson.loads(feeds)), created, revoked)

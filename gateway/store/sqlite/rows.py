@@ -1,0 +1,77 @@
+"""Rows of the tables as the interface's values, and back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from gateway.store.interface import REFERS, Input, TransitionRow
+
+SHARED_PARTITION = 0
+"""The partition of what belongs to nobody alone: Practitioner, Organization, Location."""
+
+LONGEST_TERM = 200
+"""Longer values are indexed, and searched, by their digest."""
+
+
+def body_digest(body: bytes) -> bytes:
+    """128 bits that tell two bodies apart."""
+    return hashlib.blake2b(body, digest_size=16).digest()
+
+
+def key_hash(key: str) -> bytes:
+    """128 bits that stand for an identifier: short, and no identifier is to be read from the index."""
+    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def indexed(value: str) -> str:
+    """A search term's value as it is kept in the index."""
+    if len(value) <= LONGEST_TERM:
+        return value
+    return "#" + hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def parameter_word(type: str, parameter: str) -> str:
+    """The word by which a parameter is indexed: its own for each type, but one for references to shared resources."""
+    return REFERS if parameter == REFERS else f"{type}.{parameter}"
+
+
+def pack_terms(terms: Sequence[tuple[str, str]]) -> bytes:
+    """Terms as one blob, in which equal sequences are equal bytes."""
+    return orjson.dumps(terms)
+
+
+def unpack_terms(packed: bytes) -> set[tuple[str, str]]:
+    """The terms of a blob."""
+    return {(parameter, value) for parameter, value in orjson.loads(packed)}
+
+
+def input_of(row: Sequence[Any]) -> Input:
+    """A row of `sql.INPUT_COLUMNS`."""
+    (id, kind, feed, control_id, digest, received, raw, about, event, state, answer, error, location, original, identifiers) = row
+    return Input(
+        id=id,
+        kind=kind,
+        feed=feed,
+        control_id=control_id,
+        digest=digest,
+        received=received,
+        raw=raw or b"",
+        about=orjson.loads(about),
+        event=event,
+        state=state,
+        answer=answer,
+        error=error,
+        location=location,
+        original=original,
+        identifiers=tuple(orjson.loads(identifiers)),
+    )
+
+
+def transition_of(recipient: str, row: Sequence[Any]) -> TransitionRow:
+    """A row of `sql.TRANSITION_COLUMNS`, whose first column is the recipient's number."""
+    _, name, body, status, flagged, tier, due, hospital, agency, position = row
+    return TransitionRow(recipient, name, body, status, bool(flagged), tier, due, hospital, agency, position, position)

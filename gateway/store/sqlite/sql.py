@@ -1,0 +1,188 @@
+# ruff: noqa: S608, S105 — every part below is a constant of this module, and "token" here is a table
+"""Every fixed statement that the SQLite store runs, each with its purpose. (`reader.search` and `reader.messages` compose theirs from parts.)"""
+
+# --- positions and names
+
+LAST_POSITION = "SELECT position FROM clock WHERE id = 1"
+"""The last position given out, read when a transaction begins."""
+SET_POSITION = "INSERT INTO clock (id, position) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET position = excluded.position"
+"""The last position given out, kept when a transaction commits."""
+
+FIND_RECIPIENT = "SELECT id FROM recipient WHERE name = ?"
+ADD_RECIPIENT = "INSERT INTO recipient (name) VALUES (?)"
+ALL_RECIPIENTS = "SELECT id, name FROM recipient"
+"""Recipients by number."""
+FIND_WORD = "SELECT id FROM word WHERE name = ?"
+ADD_WORD = "INSERT INTO word (name) VALUES (?)"
+ALL_WORDS = "SELECT id, name FROM word"
+"""Resource types and search parameters by number."""
+
+GET_SETTING = "SELECT value FROM setting WHERE name = ?"
+ADD_SETTING = "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
+"""A setting that is made once; whoever comes second keeps the first one's."""
+
+# --- the inbox
+
+INPUT_COLUMNS = (
+    "i.id, i.kind, i.feed, i.control_id, i.digest, i.received, r.bytes, i.about, i.event, i.state, i.answer, i.error, i.location, "
+    "i.original, i.identifiers"
+)
+INPUT_FROM = "FROM input i LEFT JOIN raw r ON r.input = coalesce(i.original, i.id)"
+"""A duplicate's bytes are its original's."""
+
+ACCEPTED = f"SELECT {INPUT_COLUMNS} {INPUT_FROM} WHERE i.control_id = ? AND i.feed = ? AND i.digest = ? AND i.state = 'processed'"
+"""Was exactly this taken before?"""
+REFUSED = (
+    f"SELECT {INPUT_COLUMNS} {INPUT_FROM} WHERE i.control_id = ? AND i.feed = ? AND i.digest = ? AND i.state = 'quarantined' ORDER BY i.id LIMIT 1"
+)
+"""Was exactly this refused before? Then it is tried anew under its row."""
+REUSED = "SELECT 1 FROM input WHERE control_id = ? AND feed = ? AND digest <> ? AND state = 'processed' LIMIT 1"
+"""Did the sender use this control ID for something else?"""
+GET_INPUT = f"SELECT {INPUT_COLUMNS} {INPUT_FROM} WHERE i.id = ?"
+ADD_INPUT = (
+    "INSERT INTO input (kind, feed, control_id, digest, received, about, event, state, answer, error, location, original, identifiers) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+SETTLE_INPUT = "UPDATE input SET about = ?, event = ?, state = ?, answer = ?, error = ?, location = ?, original = ?, identifiers = ? WHERE id = ?"
+"""What came of an input. What was received does not change."""
+ADD_RAW = "INSERT INTO raw (input, bytes) VALUES (?, ?)"
+ADD_IDENTIFIER = "INSERT INTO input_identifier (value, input) VALUES (?, ?) ON CONFLICT DO NOTHING"
+DROP_IDENTIFIER = "DELETE FROM input_identifier WHERE value = ? AND input = ?"
+
+# --- partitions and statements
+
+ADD_PARTITION = "INSERT INTO partition (next_look) VALUES (NULL)"
+FIND_KEY = "SELECT partition FROM partition_key WHERE hash = ?"
+ADD_KEY = "INSERT INTO partition_key (hash, partition) VALUES (?, ?) ON CONFLICT DO NOTHING"
+"""A key stays where it was bound first; `join` alone moves it."""
+MOVE = (
+    "UPDATE partition_key SET partition = ? WHERE partition = ?",
+    "UPDATE statement SET partition = ? WHERE partition = ?",
+    "UPDATE resource SET partition = ? WHERE partition = ?",
+    "UPDATE transition SET partition = ? WHERE partition = ?",
+)
+"""Everything of one partition goes to another."""
+JOIN_WAKE = (
+    "UPDATE partition SET next_look = (SELECT min(next_look) FROM partition WHERE id IN (?1, ?2)) WHERE id = ?1",
+    "DELETE FROM partition WHERE id = ?2",
+)
+"""The earlier of two wakings stays."""
+WAKE = "UPDATE partition SET next_look = ?1 WHERE id = ?2 AND next_look IS NOT ?1"
+DUE = "SELECT id FROM partition WHERE next_look <= ? ORDER BY next_look, id LIMIT ?"
+
+STATEMENTS = "SELECT input, body FROM statement WHERE partition = ? ORDER BY input, id"
+ADD_STATEMENT = "INSERT INTO statement (partition, input, body) VALUES (?, ?, ?)"
+DROP_STATEMENTS = "DELETE FROM statement WHERE input = ?"
+CLEAR = (
+    "DELETE FROM statement",
+    "DELETE FROM partition_key",
+    "DELETE FROM partition",
+    "DELETE FROM shared",
+    "UPDATE resource SET partition = NULL",
+    "UPDATE transition SET partition = NULL",
+)
+"""For a rebuild: all that was derived, but the versions; nobody claims them until they are derived again."""
+
+# --- resources
+
+FIND_RESOURCE = "SELECT id, partition FROM resource WHERE name = ? AND type = ?"
+ADD_RESOURCE = "INSERT INTO resource (type, name, partition) VALUES (?, ?, ?)"
+CLAIM_RESOURCE = "UPDATE resource SET partition = ? WHERE id = ?"
+HEADS_OF_PARTITION = (
+    "SELECT r.id, r.type, r.name, h.recipient, h.number, h.position, h.body, h.digest, h.terms "
+    "FROM resource r JOIN head h ON h.resource = r.id WHERE r.partition = ?"
+)
+HEADS_OF_RESOURCE = "SELECT recipient, number, position, body, digest, terms FROM head WHERE resource = ?"
+ORPHANS = (
+    "SELECT h.recipient, r.type, r.name, h.number, h.digest, h.position FROM resource r JOIN head h ON h.resource = r.id "
+    "WHERE r.partition IS NULL AND h.body IS NOT NULL ORDER BY h.position"
+)
+"""What a rebuild did not derive again."""
+ADD_BODY = "INSERT INTO body (position, json) VALUES (?, ?)"
+ADD_VERSION = "INSERT INTO version (position, resource, recipient, number, body) VALUES (?, ?, ?, ?, ?)"
+SET_HEAD = (
+    "INSERT INTO head (resource, recipient, type, number, position, body, digest, terms) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (resource, recipient) DO UPDATE SET number = excluded.number, position = excluded.position, body = excluded.body, "
+    "digest = excluded.digest, terms = excluded.terms"
+)
+ADD_TERM = "INSERT INTO term (recipient, parameter, value, resource) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+DROP_TERM = "DELETE FROM term WHERE recipient = ? AND parameter = ? AND value = ? AND resource = ?"
+REFERS = "SELECT 1 FROM term WHERE recipient = ? AND parameter = ? AND value = ? LIMIT 1"
+"""Does anything that this recipient sees refer to a shared resource?"""
+
+SHARED = "SELECT key, rank, digest FROM shared WHERE key = ?"
+SET_SHARED = "INSERT INTO shared (key, rank, digest) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET rank = excluded.rank, digest = excluded.digest"
+
+# --- transitions
+
+TRANSITION_COLUMNS = "t.recipient, t.name, t.body, t.status, t.flagged, t.tier, t.due, t.hospital, t.agency, t.position"
+TRANSITIONS_OF_PARTITION = f"SELECT t.id, {TRANSITION_COLUMNS} FROM transition t WHERE t.partition = ?"
+FIND_TRANSITION = f"SELECT t.id, t.partition, {TRANSITION_COLUMNS} FROM transition t WHERE t.name = ? AND t.recipient = ?"
+PARTITION_OF_TRANSITION = "SELECT partition FROM transition WHERE name = ? AND partition IS NOT NULL LIMIT 1"
+ORPHAN_TRANSITIONS = f"SELECT {TRANSITION_COLUMNS} FROM transition t WHERE t.partition IS NULL AND t.body IS NOT NULL ORDER BY t.position"
+ADD_TRANSITION = (
+    "INSERT INTO transition (name, recipient, partition, position, status, flagged, tier, due, hospital, agency, body) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+SET_TRANSITION = (
+    "UPDATE transition SET partition = ?, position = ?, status = ?, flagged = ?, tier = ?, due = ?, hospital = ?, agency = ?, body = ? WHERE id = ?"
+)
+CLAIM_TRANSITION = "UPDATE transition SET partition = ? WHERE id = ?"
+
+ADD_AUDIT = "INSERT INTO audit (recorded, body) VALUES (?, ?)"
+
+# --- reading
+
+VERSION_COLUMNS = "r.type, r.name, {0}.number, {0}.position, b.json, r.partition"
+READ = (
+    f"SELECT {VERSION_COLUMNS.format('h')} FROM resource r JOIN head h ON h.resource = r.id LEFT JOIN body b ON b.position = h.body "
+    "WHERE r.name = ? AND r.type = ? AND h.recipient = ?"
+)
+VREAD = (
+    f"SELECT {VERSION_COLUMNS.format('v')} FROM resource r JOIN version v ON v.resource = r.id LEFT JOIN body b ON b.position = v.body "
+    "WHERE r.name = ? AND r.type = ? AND v.recipient = ? AND v.number = ?"
+)
+HISTORY = (
+    f"SELECT {VERSION_COLUMNS.format('v')} FROM resource r JOIN version v ON v.resource = r.id LEFT JOIN body b ON b.position = v.body "
+    "WHERE r.name = ? AND r.type = ? AND v.recipient = ? AND v.number < ? ORDER BY v.number DESC LIMIT ?"
+)
+HEADS_BY_TYPE = (
+    f"SELECT {VERSION_COLUMNS.format('h')} FROM head h JOIN body b ON b.position = h.body JOIN resource r ON r.id = h.resource "
+    "WHERE h.recipient = ? AND h.type = ? ORDER BY h.position"
+)
+TYPES_OF = "SELECT DISTINCT h.type, w.name FROM head h JOIN word w ON w.id = h.type WHERE h.recipient = ? ORDER BY w.name"
+FEED = f"SELECT {TRANSITION_COLUMNS} FROM transition t WHERE t.recipient = ? AND t.position > ? ORDER BY t.position LIMIT ?"
+FEED_POSITION = "SELECT max(position) FROM transition WHERE recipient = ?"
+GET_TRANSITION = f"SELECT {TRANSITION_COLUMNS} FROM transition t WHERE t.name = ? AND t.recipient = ?"
+WORKLIST = (
+    f"SELECT {TRANSITION_COLUMNS} FROM (SELECT id FROM transition WHERE recipient = ? AND body IS NOT NULL{{0}} "
+    "ORDER BY tier, due, name LIMIT ? OFFSET ?) page JOIN transition t ON t.id = page.id ORDER BY t.tier, t.due, t.name"
+)
+"""A page of the list: found in an index alone, then read. {0} narrows it."""
+WORKLIST_FLAGGED = " AND flagged = 1"
+WORKLIST_STATUS = " AND status = ?"
+AUDIT = "SELECT id, recorded, body FROM audit WHERE id > ? ORDER BY id LIMIT ?"
+COUNT_INPUTS = "SELECT state, count(*) FROM input GROUP BY state"
+COUNT_TRANSITIONS = "SELECT count(*) FROM transition WHERE recipient = ? AND body IS NOT NULL"
+COUNT_FLAGGED = "SELECT count(*) FROM transition WHERE recipient = ? AND body IS NOT NULL AND flagged = 1"
+
+# --- credentials
+
+CLIENT_COLUMNS = "id, role, organization, scopes, jwks, jwks_url, feeds, created, revoked"
+SET_CLIENT = (
+    f"INSERT INTO client ({CLIENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET role = excluded.role, "
+    "organization = excluded.organization, scopes = excluded.scopes, jwks = excluded.jwks, jwks_url = excluded.jwks_url, "
+    "feeds = excluded.feeds, created = excluded.created, revoked = excluded.revoked"
+)
+"""Adding a known client replaces what was said of it."""
+GET_CLIENT = f"SELECT {CLIENT_COLUMNS} FROM client WHERE id = ?"
+ALL_CLIENTS = f"SELECT {CLIENT_COLUMNS} FROM client ORDER BY id"
+REVOKE_CLIENT = "UPDATE client SET revoked = ? WHERE id = ? AND revoked IS NULL"
+DROP_TOKENS_OF = "DELETE FROM token WHERE client = ?"
+ADD_TOKEN = "INSERT INTO token (digest, client, scopes, expires, issued, detail) VALUES (?, ?, ?, ?, ?, ?)"
+GET_TOKEN = "SELECT digest, client, scopes, expires, issued, detail FROM token WHERE digest = ?"
+DROP_TOKEN = "DELETE FROM token WHERE digest = ?"
+DROP_EXPIRED_TOKENS = "DELETE FROM token WHERE expires < ?"
+SPEND = "INSERT INTO spent (digest, keep_until) VALUES (?, ?) ON CONFLICT DO NOTHING"
+"""One row, and so True, for whoever comes first."""
+DROP_OLD_SPENT = "DELETE FROM spent WHERE keep_until < ?"

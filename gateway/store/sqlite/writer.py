@@ -1,0 +1,211 @@
+"""One open transaction on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import orjson
+
+from gateway.errors import Unavailable
+from gateway.store.interface import Change, Head, Input, NewVersion, SharedRow, TransitionRow
+from gateway.store.sqlite import sql
+from gateway.store.sqlite.connection import translated
+from gateway.store.sqlite.names import recipients, words
+from gateway.store.sqlite.resources import Resources
+from gateway.store.sqlite.rows import SHARED_PARTITION, input_of, key_hash
+from gateway.store.sqlite.transitions import Transitions
+
+
+class SqliteWriter:
+    """See `interface.Writer`. Begins with the connection's transaction, and is finished by `close`."""
+
+    def __init__(self, connection: sqlite3.Connection, now: int) -> None:
+        self._connection, self._now = connection, now
+        self._recipients, self._words = recipients(connection), words(connection)
+        self._resources = Resources(connection, self._recipients, self._words, self._next_position)
+        self._transitions = Transitions(connection, self._recipients, self._next_position)
+        self._added: set[int] = set()
+        self._doomed = False
+        row = connection.execute(sql.LAST_POSITION).fetchone()
+        self._stored_position = self._position = 0 if row is None else int(row[0])
+
+    def _next_position(self) -> int:
+        self._position = max(self._now, self._position + 1)
+        return self._position
+
+    def finish(self) -> None:
+        """The last statement before COMMIT."""
+        if self._doomed or not self._connection.in_transaction:
+            raise Unavailable("The store could not take everything, and so took nothing", advice="Send again later.")
+        if self._position != self._stored_position:
+            self._connection.execute(sql.SET_POSITION, (self._position,))
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        self._connection.execute("SAVEPOINT one")
+        try:
+            with translated():
+                yield
+        except BaseException as error:
+            self._doomed = self._doomed or isinstance(error, Unavailable)
+            if self._connection.in_transaction:  # a full disk may have ended the whole transaction
+                self._connection.execute("ROLLBACK TO one")
+                self._connection.execute("RELEASE one")
+            self._resources.forget()
+            self._recipients.forget()
+            self._words.forget()
+            raise
+        self._connection.execute("RELEASE one")
+
+    # --- the inbox
+
+    def accepted(self, feed: str, control_id: str, digest: bytes) -> Input | None:
+        return self._one_input(sql.ACCEPTED, control_id, feed, digest)
+
+    def refused(self, feed: str, control_id: str, digest: bytes) -> Input | None:
+        return self._one_input(sql.REFUSED, control_id, feed, digest)
+
+    def input(self, id: int) -> Input | None:
+        return self._one_input(sql.GET_INPUT, id)
+
+    def _one_input(self, statement: str, *parameters: object) -> Input | None:
+        row = self._connection.execute(statement, parameters).fetchone()
+        return None if row is None else input_of(row)
+
+    def control_id_reused(self, feed: str, control_id: str, digest: bytes) -> bool:
+        return self._connection.execute(sql.REUSED, (control_id, feed, digest)).fetchone() is not None
+
+    def add_input(self, input: Input) -> int:
+        received = (input.kind, input.feed, input.control_id, input.digest, input.received)
+        about, *outcome = _outcome(input)
+        id = self._connection.execute(sql.ADD_INPUT, (*received, about, *outcome)).lastrowid or 0
+        if input.original is None:
+            self._connection.execute(sql.ADD_RAW, (id, input.raw))
+        self._connection.executemany(sql.ADD_IDENTIFIER, [(value, id) for value in input.identifiers])
+        self._added.add(id)
+        return id
+
+    def settle_input(self, input: Input) -> None:
+        before = self.input(input.id)
+        self._connection.execute(sql.SETTLE_INPUT, (*_outcome(input), input.id))
+        old, new = set(before.identifiers if before else ()), set(input.identifiers)
+        self._connection.executemany(sql.DROP_IDENTIFIER, [(value, input.id) for value in old - new])
+        self._connection.executemany(sql.ADD_IDENTIFIER, [(value, input.id) for value in new - old])
+
+    # --- partitions and statements
+
+    def partitions(self, keys: Sequence[str]) -> list[int]:
+        found = (self._connection.execute(sql.FIND_KEY, (key_hash(key),)).fetchone() for key in keys)
+        return sorted({row[0] for row in found if row is not None})
+
+    def bind(self, keys: Sequence[str], partition: int | None) -> int:
+        if partition is None:
+            partition = int(self._connection.execute(sql.ADD_PARTITION).lastrowid or 0)
+        self._connection.executemany(sql.ADD_KEY, [(key_hash(key), partition) for key in keys])
+        return partition
+
+    def join(self, partitions: Sequence[int]) -> int:
+        lowest, *others = sorted(set(partitions))
+        for other in others:
+            for statement in sql.MOVE:
+                self._connection.execute(statement, (lowest, other))
+            for statement in sql.JOIN_WAKE:
+                self._connection.execute(statement, (lowest, other))
+        if others:
+            self._resources.forget()
+        return lowest
+
+    def partition_of(self, type: str, id: str) -> int | None:
+        if type == "Transition":
+            row = self._connection.execute(sql.PARTITION_OF_TRANSITION, (id,)).fetchone()
+            return None if row is None else int(row[0])
+        row = self._connection.execute(sql.FIND_RESOURCE, (id, self._words.number(type))).fetchone()
+        return None if row is None or row[1] is None else int(row[1])
+
+    def statements(self, partition: int) -> list[tuple[int, bytes]]:
+        return self._connection.execute(sql.STATEMENTS, (partition,)).fetchall()
+
+    def put_statements(self, input: int, bodies: Mapping[int, bytes]) -> None:
+        if input not in self._added:  # what was added in this transaction said nothing before
+            self._connection.execute(sql.DROP_STATEMENTS, (input,))
+        self._connection.executemany(sql.ADD_STATEMENT, [(partition, input, body) for partition, body in bodies.items()])
+        self._added.discard(input)
+
+    def clear_statements(self) -> None:
+        for statement in sql.CLEAR:
+            self._connection.execute(statement)
+        self._resources.forget()
+
+    # --- results
+
+    def heads(self, partition: int) -> dict[tuple[str, str, str], Head]:
+        return self._resources.heads(partition)
+
+    def transition_rows(self, partition: int) -> dict[tuple[str, str], TransitionRow]:
+        return self._transitions.rows(partition)
+
+    def shared(self, keys: Sequence[str]) -> dict[str, SharedRow]:
+        found = (self._connection.execute(sql.SHARED, (key,)).fetchone() for key in keys)
+        return {row[0]: SharedRow(*row) for row in found if row is not None}
+
+    def put_shared(self, rows: Iterable[tuple[SharedRow, NewVersion | None]]) -> None:
+        rows = list(rows)
+        self._connection.executemany(sql.SET_SHARED, [row for row, _ in rows])
+        self._resources.append_shared(version for _, version in rows if version is not None)
+
+    def apply(self, change: Change) -> None:
+        owned = change.partition != SHARED_PARTITION
+        self._resources.append(change.partition, change.versions, whole=owned and change.whole)
+        self._transitions.put(change.partition, change.transitions, whole=owned and change.whole)
+        if owned:
+            self._connection.execute(sql.WAKE, (change.next_look, change.partition))
+        self._connection.executemany(sql.ADD_AUDIT, [(self._now, body) for body in change.audit])
+
+    def orphans(self) -> list[Head]:
+        name, word = self._recipients.name, self._words.name
+        return [
+            Head(name(recipient), word(type), id, number, digest, position, position)
+            for recipient, type, id, number, digest, position in self._connection.execute(sql.ORPHANS).fetchall()
+        ]
+
+    def orphan_transitions(self) -> list[TransitionRow]:
+        return self._transitions.orphans()
+
+    # --- the clock
+
+    def due(self, now: int, limit: int) -> list[int]:
+        return [row[0] for row in self._connection.execute(sql.DUE, (now, limit))]
+
+
+def _outcome(input: Input) -> tuple[object, ...]:
+    """The columns that `sql.SETTLE_INPUT` sets."""
+    return (
+        orjson.dumps(dict(input.about)).decode(),
+        input.event,
+        input.state,
+        input.answer,
+        input.error,
+        input.location,
+        input.original,
+        orjson.dumps(input.identifiers).decode(),
+    )
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, now: int) -> Iterator[SqliteWriter]:
+    """BEGIN IMMEDIATE to COMMIT, or ROLLBACK if anything raises.
+
+    Trouble with the file anywhere inside dooms the whole transaction, even where a savepoint's caller has swallowed it.
+    """
+    with translated():
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            writer = SqliteWriter(connection, now)
+            yield writer
+            writer.finish()
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
