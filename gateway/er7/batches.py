@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from gateway.er7 import charsets
 
@@ -38,3 +39,28 @@ def split(data: bytes) -> list[bytes]:
         start = head.start("message") if head["message"] else head.end()
     pieces.append(data[start:])
     return [piece for piece in (piece.strip(_EDGES) for piece in pieces) if piece]
+
+
+class Envelope(NamedTuple):
+    """What stands around a batch: the fields of its FHS and of its BHS by number (index 1 is the separator), as sent; None where there is none."""
+
+    file: tuple[str, ...] | None
+    batch: tuple[str, ...] | None
+
+
+def envelope(data: bytes) -> Envelope | None:
+    """The batch envelope around the messages of `data`; None when there is none."""
+    found: dict[str, tuple[str, ...]] = {}
+    for head in _HEAD.finditer(data.strip(_EDGES)):
+        if head["envelope"]:
+            line = head["envelope"].decode("utf-8", "replace").removeprefix("\ufeff")
+            found.setdefault(line[:3], _fields(line))
+    if not found:
+        return None
+    return Envelope(found.get("FHS"), found.get("BHS"))
+
+
+def _fields(line: str) -> tuple[str, ...]:
+    separator = line[3:4] or "|"
+    name, *fields = line.split(separator)
+    return (name, separator, *fields)

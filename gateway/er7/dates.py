@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 Precision = Literal["year", "month", "day", "minute", "second", "fraction"]
@@ -16,6 +17,7 @@ _TIME = re.compile(
 )
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: the offset is taken off by hand
 _MICROSECOND = timedelta(microseconds=1)
+_NOTHING = timedelta(0)
 _FRACTION_DIGITS = 9
 """FHIR R5's allowance, which R4 leaves open; what is beyond a nanosecond is cut off, not rounded."""
 
@@ -91,9 +93,15 @@ def birth_date(value: str) -> str | None:
 def _offset(local: datetime, zone: tzinfo) -> tuple[int, str]:
     """The zone's offset at a local time: in minutes, and as FHIR writes it. Seconds (mean solar time, before zones) are cut off."""
     try:
-        ahead = local.replace(tzinfo=zone).utcoffset() or timedelta(0)
+        ahead = local.replace(tzinfo=zone).utcoffset() or _NOTHING
     except (OverflowError, ValueError):
-        ahead = timedelta(0)  # the first and last day of the calendar, in a zone that looks beyond it
-    minutes = int(ahead.total_seconds() / 60)
+        ahead = _NOTHING  # the first and last day of the calendar, in a zone that looks beyond it
+    seconds = ahead.days * 86_400 + ahead.seconds
+    minutes = seconds // 60 if seconds >= 0 else -(-seconds // 60)
+    return minutes, _shown(minutes)
+
+
+@lru_cache(maxsize=256)
+def _shown(minutes: int) -> str:
     hours, rest = divmod(abs(minutes), 60)
-    return minutes, f"{'-' if minutes < 0 else '+'}{hours:02}:{rest:02}"
+    return f"{'-' if minutes < 0 else '+'}{hours:02}:{rest:02}"

@@ -18,7 +18,7 @@ from gateway.errors import Malformed
 
 __all__ = ["Delimiters", "Message", "Problem", "Segment", "read", "split"]
 
-_UNUSED = ("\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3")
+UNUSED = ("\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3")
 """Stand-ins (Unicode noncharacters) for encoding characters that a sender does not declare: what is not declared delimits nothing."""
 
 
@@ -34,8 +34,7 @@ class Delimiters(NamedTuple):
 
 _USUAL = Delimiters()
 _USUAL_START = "MSH|^~\\&|"
-_NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
-_MISNAMED = re.compile(r"[A-Za-z0-9]{1,6}")
+_ODD_NAME = re.compile(r"[A-Za-z0-9]{1,6}")
 _BLANKS = "\x0b\x1c\x1a\0 \t"
 
 
@@ -160,7 +159,7 @@ class Message:
 
     @property
     def trigger(self) -> str:
-        """MSH-9.2, "A03"; where that is empty, what MSH-9.3 ("ADT_A03") says for a structure named like its event, else EVN-1."""
+        """MSH-9.2, "A03"; EVN-1 where the sender leaves that empty, "" where both are."""
         stated = self.header.value(9, 2)
         if stated:
             return stated
@@ -217,10 +216,14 @@ def read(data: bytes, charset: str = "") -> Message:
     if "\n" in text:
         text = text.replace("\r\n", "\r").replace("\n", "\r")
     lines = text.split("\r")
-    header = _header(lines[0], 1, delimiters, used)
+    name, *fields = lines[0].split(delimiters.field)
+    header = _Header(name, 1, [name, delimiters.field, *fields], delimiters, used)
     if plain:
         used = header._charset = _announced(header.field(18), charset, problems)
     segments, by_name = _segments(lines, header, problems)
+    if "MSH" in by_name:
+        problems.append(Problem("MSH", "100", "E", "A second MSH segment stands inside one message; only the first was read as its header."))
+    by_name["MSH"] = [header]
     return Message(text, used, delimiters, segments, by_name, problems)
 
 
@@ -229,53 +232,41 @@ def _segments(lines: list[str], header: Segment, problems: list[Problem]) -> tup
     delimiters, charset = header._delimiters, header._charset
     separator = delimiters.field
     segments: list[Segment] = [header]
-    by_name = {"MSH": [header]}
+    by_name: dict[str, list[Segment]] = {}
     torn: dict[int, list[str]] = {}
     for line in lines[1:]:
-        name = line[:3]
-        if line[3:4] != separator or name not in by_name:
-            name, line = _name(line, separator)
-            if not line:
-                continue
-            if not name:
-                torn.setdefault(len(segments) - 1, []).append(line)
-                continue
-            if not _NAME.fullmatch(name):
-                text = f"Segment {len(segments) + 1} has a name that is not a capital letter and two more capitals or digits."
-                problems.append(Problem("", "100", "W", text))
+        fields = line.split(separator)
+        name = fields[0]
+        same = by_name.get(name)
+        if same is None:  # the first of its name: is it a name at all?
+            if not (len(name) == 3 and name.isupper() and name.isalnum()):
+                line = line.strip(_BLANKS)
+                if not line:
+                    continue
+                name = _name(line, separator)
+                if not name:
+                    torn.setdefault(len(segments) - 1, []).append(line)
+                    continue
+                if len(name) != 3 or not name.isupper():
+                    text = f"Segment {len(segments) + 1} has a name that is not three capital letters or digits."
+                    problems.append(Problem("", "100", "W", text))
+                fields = line.split(separator)
             same = by_name.setdefault(name, [])
-        else:
-            same = by_name[name]
-        if name == "MSH":
-            segment = _header(line, len(same) + 1, delimiters, charset)
-        else:
-            segment = Segment(name, len(same) + 1, line.split(separator), delimiters, charset)
+        segment = Segment(name, len(same) + 1, fields, delimiters, charset)
         same.append(segment)
         segments.append(segment)
+    for position, pieces in torn.items():
+        fields = segments[position]._fields
+        fields += "\n".join([fields.pop(), *pieces]).split(separator)
     if torn:
-        for position, pieces in torn.items():
-            fields = segments[position]._fields
-            fields += "\n".join([fields.pop(), *pieces]).split(separator)
         problems.append(Problem("", "100", "W", "There are line breaks within fields; they were kept as text. Send them as an escape sequence."))
-    if len(by_name["MSH"]) > 1:
-        problems.append(Problem("MSH[2]", "100", "E", "A second MSH segment stands inside one message."))
     return segments, by_name
 
 
-def _header(line: str, number: int, delimiters: Delimiters, charset: str) -> Segment:
-    name, *fields = line.split(delimiters.field)
-    return _Header(name, number, [name, delimiters.field, *fields], delimiters, charset)
-
-
-def _name(line: str, separator: str) -> tuple[str, str]:
-    """(segment name, line) of a line met for the first time; the name is "" where it begins no segment, and the line where it is blank."""
-    line = line.lstrip(_BLANKS)
-    if not line.strip(_BLANKS):
-        return "", ""
+def _name(line: str, separator: str) -> str:
+    """The name of the segment that an odd line is: indented, or of the wrong length; "" where it is no segment."""
     name, found, _ = line.partition(separator)
-    if _NAME.fullmatch(name) or (found and _MISNAMED.fullmatch(name)):
-        return name, line
-    return "", line
+    return name if found and _ODD_NAME.fullmatch(name) else ""
 
 
 def _delimiters(text: str, problems: list[Problem]) -> Delimiters:
@@ -298,7 +289,7 @@ def _delimiters(text: str, problems: list[Problem]) -> Delimiters:
         problems.append(Problem("MSH-2", "102", "W", "An encoding character is doubled; the first of each was taken."))
     if len(distinct) < 4:
         problems.append(Problem("MSH-2", "102", "W", "There are fewer than four encoding characters; those that are missing delimit nothing."))
-    return Delimiters(separator, *distinct[:4], *_UNUSED[len(distinct) :])
+    return Delimiters(separator, *distinct[:4], *UNUSED[len(distinct) :])
 
 
 def _declared(data: bytes) -> str:
