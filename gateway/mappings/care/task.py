@@ -1,0 +1,110 @@
+"""The Task that asks an agency to act: one for each assignment of a transition, the last of them current. The only order that the gateway gives.
+
+Statuses follow Gravity's closed loop on a base Task; businessStatus uses the codes of BSeR's TaskBusinessStatusCS (DOMAIN, Closed loop).
+"""
+
+from __future__ import annotations
+
+from gateway.mappings.care.context import task_id
+from gateway.mappings.care.scene import Scene, ended, organization
+from gateway.records.statements import Json
+from transitions.model import Assignment
+
+TASK_CODE = {"system": "http://hl7.org/fhir/CodeSystem/task-code", "code": "fulfill", "display": "Fulfill the focal request"}
+BUSINESS_STATUS = "http://hl7.org/fhir/us/bser/CodeSystem/TaskBusinessStatusCS"
+BUSINESS = {
+    "2.0": "Request created",
+    "3.0": "Request accepted",
+    "4.0": "Request declined",
+    "5.1.1": "Visit scheduled",
+    "5.1.2": "Visit not attended",
+    "5.1.3": "Visit cancelled",
+    "5.1.4": "Visit completed",
+    "7.0": "Service completed",
+}
+BY_FOLLOW_UP = {"booked": "5.1.1", "missed": "5.1.2", "cancelled": "5.1.3", "kept": "5.1.4"}
+TERMINAL = frozenset({"completed", "cancelled", "rejected", "failed", "entered-in-error"})
+WHY_ENDED = {
+    "declined": "Declined by the agency",
+    "unanswered": "Not picked up in time",
+    "routed": "Routed elsewhere",
+    "withheld": "No longer routed to the agency",
+    "void": "The discharge was cancelled",
+}
+
+
+def tasks(scene: Scene, focus: str) -> tuple[tuple[int, Json], ...]:
+    """Every assignment's Task with its number; `focus` is the ServiceRequest's reference. A recipient gets its own alone."""
+    running = scene.transition.status in ("anticipated", "open")
+    assignments = scene.transition.assignments
+    if not assignments and running:
+        agency = scene.transition.agency if scene.transition.queue == "agency" else None
+        assignments = (Assignment(1, agency, scene.begun, ""),)
+    recipient = scene.context.recipient
+    mine = (one for one in assignments if recipient is None or one.agency == recipient)
+    return tuple((one.number, task(scene, focus, one, current=one is assignments[-1])) for one in mine)
+
+
+def task(scene: Scene, focus: str, assignment: Assignment, current: bool) -> Json:
+    """One assignment's Task. No owner: it waits in the coordinator's queue."""
+    status = status_of(scene, assignment, current)
+    transition = scene.transition
+    resource: Json = {
+        "resourceType": "Task",
+        "id": task_id(scene.context.identify, transition.id, assignment.number),
+        "identifier": [{"system": "urn:care-transition-gateway:task", "value": f"{transition.id}#{assignment.number}"}],
+        "status": status,
+        "businessStatus": business_status(scene, assignment, status, current),
+        "intent": "order",
+        "priority": scene.context.policy.priority[transition.tier],
+        "code": {"coding": [TASK_CODE]},
+        "description": "Arrange community mental-health follow-up after the hospital stay, and report what comes of it",
+        "focus": {"reference": focus},
+        "for": scene.subject,
+        "encounter": scene.encounter,
+        "executionPeriod": {"start": scene.time(assignment.since), **({"end": scene.time(assignment.until)} if assignment.until else {})},
+        "authoredOn": scene.time(assignment.since),
+        "requester": scene.gateway,
+    }
+    last = scene.day(scene.context.policy.follow_up.last_day)
+    if last:
+        resource["restriction"] = {"period": {"end": last}}
+    if assignment.agency:
+        resource["owner"] = organization(scene.context, assignment.agency)
+    reason = why(scene, assignment, status)
+    if reason:
+        resource["statusReason"] = {"text": reason}
+    return resource
+
+
+def status_of(scene: Scene, assignment: Assignment, current: bool) -> str:
+    """The status as it stands: what the agency set while it runs, an end of the gateway's once the turn or the transition is over."""
+    if assignment.status in TERMINAL:
+        return assignment.status
+    if not current or assignment.until:
+        return "rejected" if assignment.ended == "declined" else "cancelled"
+    return ended(scene, "completed", "cancelled") or assignment.status
+
+
+def business_status(scene: Scene, assignment: Assignment, status: str, current: bool) -> Json:
+    """How far the service itself has come: the follow-up while this turn runs, else the agency's own word, else what the status says."""
+    said = [
+        claim.business_status
+        for claim in scene.transition.stay.claims
+        if claim.task == task_id(scene.context.identify, scene.transition.id, assignment.number)
+    ]
+    by_follow_up = BY_FOLLOW_UP.get(scene.transition.follow_up.state) if current and status not in ("requested", "rejected", "cancelled") else None
+    by_status = {"rejected": "4.0", "completed": "7.0", "requested": "2.0", "received": "2.0", "draft": "2.0"}.get(status)
+    spoken = next((word for word in reversed(said) if word in BUSINESS), None)
+    accepted = assignment.status in ("accepted", "in-progress", "on-hold", "completed")
+    code = ("7.0" if status == "completed" else None) or by_follow_up or spoken or by_status or ("3.0" if accepted else "2.0")
+    return {"coding": [{"system": BUSINESS_STATUS, "code": code}], "text": BUSINESS[code]}
+
+
+def why(scene: Scene, assignment: Assignment, status: str) -> str:
+    """The agency's reason where it gave one, else why the turn ended."""
+    if status not in TERMINAL:
+        return assignment.reason
+    over = scene.transition.closed_as if status == "cancelled" and scene.transition.status == "closed" and not assignment.ended else None
+    voided = "The discharge was cancelled" if scene.transition.status == "void" and status in ("cancelled", "entered-in-error") else ""
+    return assignment.reason or WHY_ENDED.get(assignment.ended, assignment.ended) or voided or (f"Closed: {over}" if over else "")
