@@ -63,7 +63,7 @@ class KeySets:
 
     def _serves(self, kept: _Kept, key_id: str) -> bool:
         now = self._clock()
-        return now < kept.until and (_names(kept.text, key_id) or now < kept.fetched + REFETCH_AFTER)
+        return kept.fetched <= now < kept.until and (_names(kept.text, key_id) or now < kept.fetched + REFETCH_AFTER)
 
     async def _fetch(self, url: str) -> tuple[str, float] | None:
         """The text and for how many seconds it may be kept; None for any failure."""

@@ -119,7 +119,9 @@ class World:
     def http(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=BASE)
 
-    def assertion(self, key: ECKey | RSAKey | OctKey = ES, *, header: dict[str, Any] | None = None, without: tuple[str, ...] = (), **claims: Any) -> str:
+    def assertion(
+        self, key: ECKey | RSAKey | OctKey = ES, *, header: dict[str, Any] | None = None, without: tuple[str, ...] = (), **claims: Any
+    ) -> str:
         """A good assertion of client river, but for what is said."""
         kind = "RS384" if isinstance(key, RSAKey) else "ES384"
         head = {"alg": kind, "typ": "JWT", "kid": key.kid, **(header or {})}
