@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from transitions.policy import Policy
+
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.records.statements import Identify
-from transitions.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,3 @@ class Configuration:
     identify: Identify
     feeds: Sequence[FeedProfile] = ()
     policy: Policy = field(default_factory=Policy)
-
-
-def identifier(key: bytes) -> Identify:
-    """Ids of 128 bits: HMAC-SHA-256 of type and subject's key under the installation's key, as 32 hex digits."""
-
-    def identify(resource_type: str, subject: str) -> str:
-        return hmac.digest(key, f"{resource_type}|{subject}".encode(), "sha256")[:16].hex()
-
-    return identify

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import queue
 import threading
+import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 import structlog
@@ -63,6 +65,8 @@ class Journey:
 
     def submit(self, received: Received) -> Future[Outcome]:
         """Take an input. The future is done after the commit that holds it; it raises `Unavailable` when nothing was taken."""
+        if received.kind != "hl7v2":
+            received = replace(received, about={**received.about, "request": uuid.uuid4().hex})
         return self.run(lambda writer, now: self._take(writer, received, now))
 
     def wake(self) -> Future[int]:
@@ -119,6 +123,7 @@ class Journey:
 
     def _commit(self, group: list[_Job]) -> None:
         """Do a group's work in one transaction; nobody hears of success before it is committed."""
+        group = [job for job in group if job.future.set_running_or_notify_cancel()]
         done: list[tuple[_Job, Any]] = []
         failed: list[tuple[_Job, Exception]] = []
         now = self._clock()

@@ -13,7 +13,7 @@ from gateway.pipeline.results import Results, results
 from gateway.records.codec import decode, encode
 from gateway.records.identity import GATEWAY_PATIENT
 from gateway.records.order import Entry
-from gateway.records.statements import Statement, Translation
+from gateway.records.statements import Json, Statement, Translation
 from gateway.store.interface import ALL, Change, NewVersion, SharedRow, TransitionRow, Writer
 
 PatientIds = Callable[[str], int | None]
@@ -23,7 +23,7 @@ PatientIds = Callable[[str], int | None]
 def commit_statements(writer: Writer, number: int, digest: str, translation: Translation, now: int, configuration: Configuration) -> list[int]:
     """Put an input's statements where they belong, refold each partition they touch, and write what changed. The partitions touched."""
     touched = place_statements(writer, number, digest, translation, stored_patients(writer))
-    _put_shared(writer, digest, translation)
+    put_shared_words(writer, digest, translation)
     for partition in touched:
         refold(writer, partition, now, configuration)
     return touched
@@ -98,7 +98,7 @@ def refold(writer: Writer, partition: int, now: int, configuration: Configuratio
     return found
 
 
-def _put_shared(writer: Writer, digest: str, translation: Translation) -> None:
+def put_shared_words(writer: Writer, digest: str, translation: Translation) -> None:
     """The newest word on each Practitioner, Organization and Location stands."""
     if not translation.shared:
         return
@@ -107,8 +107,8 @@ def _put_shared(writer: Writer, digest: str, translation: Translation) -> None:
     put_shared(writer, order, [each.resource for each in translation.shared])
 
 
-def put_shared(writer: Writer, order: str, resources: Iterable[dict[str, object]]) -> None:
-    """Write shared resources said at `order` (sortable) wherever nothing newer was said."""
+def put_shared(writer: Writer, order: str, resources: Iterable[Json], *, always: bool = False) -> None:
+    """Write shared resources said at `order` (sortable) wherever nothing newer was said, or always."""
     rows = {}
     for resource in resources:
         name = f"{resource['resourceType']}/{resource['id']}"
@@ -118,4 +118,4 @@ def put_shared(writer: Writer, order: str, resources: Iterable[dict[str, object]
             NewVersion(ALL, str(resource["resourceType"]), str(resource["id"]), body),
         )
     standing = writer.shared(list(rows))
-    writer.put_shared(pair for name, pair in rows.items() if name not in standing or standing[name].order < order)
+    writer.put_shared(pair for name, pair in rows.items() if always or name not in standing or standing[name].order < order)

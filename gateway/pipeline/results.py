@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import orjson
+from transitions.assess import assess, outlook
+from transitions.psychiatric import psychiatric
 
 from gateway.fhir.search import terms
 from gateway.mappings import assessment
@@ -24,9 +26,7 @@ from gateway.records.record import PersonRecord
 from gateway.records.statements import Json
 from gateway.records.times import microseconds, moment
 from gateway.store.interface import ALL, NewVersion, TransitionRow
-from transitions.assess import assess, outlook
 from transitions.model import Transition, Visit
-from transitions.psychiatric import psychiatric
 
 _TIERS = {"urgent": 0, "high": 1, "standard": 2}
 NEVER = 253402300799_000000

@@ -106,7 +106,7 @@ def _fhir(received: Received, now: int, configuration: Configuration) -> Underst
     profile = next((each for each in configuration.feeds if each.name == received.feed), FeedProfile(name=received.feed or "default", kind="fhir"))
     understood = Understood(
         feed=received.feed or about.get("sender", "default"),
-        control_id="",
+        control_id=about.get("request", ""),
         event="",
         translate=lambda: Translation(heading=None, statements=()),  # type: ignore[arg-type]  # replaced below
         acknowledge=_no_acknowledgement,
@@ -123,7 +123,8 @@ def _fhir(received: Received, now: int, configuration: Configuration) -> Underst
         understood.translate = lambda: translate_write(body, about, now, configuration.identify)
         return understood
     understood.event = str(body.get("resourceType") or "")
-    understood.control_id = str(body.get("id") or (body.get("identifier") or {}).get("value") or "") if received.kind == "fhir-message" else ""
-    understood.repeatable = bool(understood.control_id)
+    if received.kind == "fhir-message":
+        name = str(body.get("id") or (body.get("identifier") or {}).get("value") or "")
+        understood.control_id, understood.repeatable = name or understood.control_id, bool(name)
     understood.translate = lambda: translate_bundle(body, profile, now, configuration.identify)
     return understood

@@ -20,7 +20,7 @@ def encode(translation: Translation, digest: str) -> bytes:
             "digest": digest,
             "heading": [getattr(heading, name) for name in _HEADING],
             "statements": [
-                [each.kind, each.keys, each.person, each.own, each.deletes, each.whole, _parts(each), dict(each.facts), each.retires]
+                [each.kind, each.keys, each.person, each.own, each.deletes, each.whole, _parts(each), dict(each.facts), each.retires, each.recorded]
                 for each in translation.statements
             ],
             "shared": [[each.key, each.resource] for each in translation.shared],
@@ -46,8 +46,9 @@ def decode(body: bytes) -> tuple[str, Translation]:
             {segment: [Fragment(*each) for each in group] for segment, group in parts.items()},
             facts,
             tuple(retires),
+            recorded,
         )
-        for kind, keys, person, own, deletes, whole, parts, facts, retires in value["statements"]
+        for kind, keys, person, own, deletes, whole, parts, facts, retires, recorded in value["statements"]
     )
     shared = tuple(Shared(key, resource) for key, resource in value["shared"])
     return value["digest"], Translation(Heading(*value["heading"]), statements, shared)

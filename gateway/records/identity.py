@@ -33,7 +33,7 @@ class Person:
     def doubt(self, why: str, said: Said) -> None:
         """Note the first reason to doubt that this is one person."""
         if not self.uncertain:
-            self.uncertain, self.uncertain_since = why, said.heading.recorded
+            self.uncertain, self.uncertain_since = why, said.recorded
         self.uncertain_sources.append(said.source)
 
 

@@ -26,6 +26,11 @@ class Said(NamedTuple):
     statement: Statement
     source: Source
 
+    @property
+    def recorded(self) -> int:
+        """When it was recorded: its own time where it has one, else its message's (microseconds UTC)."""
+        return self.key[0]
+
 
 LIFE = {
     "pre-admit": 0,
@@ -46,7 +51,8 @@ LIFE = {
     "cancel-admit": 15,
     "delete": 16,
 }
-"""The place of an effect in a stay's life, for statements that nothing else can order. A cancelled discharge sorts before the discharge: if the two tie, discharged stands."""
+"""The place of an effect in a stay's life, for statements that nothing else can order. A cancelled discharge sorts before the discharge:
+if the two tie, discharged stands."""
 
 
 def control_id_key(control_id: str) -> tuple[int, int, str]:
@@ -63,7 +69,7 @@ def in_order(entries: list[Entry]) -> list[Said]:
         control = control_id_key(heading.control_id)
         for position, statement in enumerate(entry.translation.statements):
             life = LIFE.get(statement.facts.get("effect") or "update", 9) if statement.kind == "stay" else 9
-            key = (heading.recorded, heading.message_time, heading.sequence, control, life, f"{entry.digest}{position:04d}")
+            key = (statement.recorded or heading.recorded, heading.message_time, heading.sequence, control, life, f"{entry.digest}{position:04d}")
             said.append(Said(key, heading, statement, source))
     said.sort(key=lambda each: each.key)
     return said

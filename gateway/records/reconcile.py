@@ -233,8 +233,8 @@ def _owned(name: str, group: list[Said], patient: str, stays: tuple[StayRecord, 
     facts: dict[str, object] = {}
     for each in group:
         facts.update(each.statement.facts)
-    facts["first_recorded"] = group[0].heading.recorded
-    facts["recorded"] = group[-1].heading.recorded
+    facts["first_recorded"] = group[0].recorded
+    facts["recorded"] = group[-1].recorded
     resource_type = str(resource.get("resourceType") or TYPE_OF[kind])
     resource = {**resource, "resourceType": resource_type, "id": identify(resource_type, name.partition("|")[2])}
     key = facts.get("stay_key")

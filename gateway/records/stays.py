@@ -52,7 +52,7 @@ class Stay:
         """The stay's course as a value."""
         return Course(
             state=self.state,
-            first_seen=self.said[0].heading.recorded if self.said else 0,
+            first_seen=self.said[0].recorded if self.said else 0,
             admitted=self.admitted,
             discharged=self.discharged if self.state == "discharged" else None,
             discharge_recorded=self.discharge_recorded if self.state == "discharged" else None,
@@ -102,13 +102,13 @@ def _find(stays: list[Stay], said: Said) -> Stay:
     if stay is None:
         anchor = visits[0] if visits else f"{ACCOUNT}{facility}|{accounts[0]}|{admitted}" if accounts else ""
         if not anchor:
-            anchor = f"urn:gateway:stay:{facility}|{admitted if admitted is not None else said.heading.recorded}"
+            anchor = f"urn:gateway:stay:{facility}|{admitted if admitted is not None else said.recorded}"
         episodes = sum(1 for each in stays if visits and visits[0] in each.aliases)
         suffix = f"#{episodes + 1}" if episodes else ""
         stay = Stay(key=f"{anchor}{suffix}|{statement.person[0]}", facility=facility)
         stays.append(stay)
     if doubt and not stay.uncertain:
-        stay.uncertain, stay.uncertain_since = doubt, said.heading.recorded
+        stay.uncertain, stay.uncertain_since = doubt, said.recorded
     stay.aliases.update(visits)
     stay.accounts.update(accounts)
     return stay
@@ -147,7 +147,7 @@ def _without_number(here: list[Stay], said: Said, accounts: list[str], admitted:
         return (ended[-1], "" if numbered or len(ended) == 1 else "a cancelled discharge without a visit number") if ended else (None, "")
     present = [each for each in here if each.state in PRESENT] or [each for each in here if each.state == "planned"]
     if effect == "discharge":
-        return _discharged_stay(present, said, admitted)
+        return _discharged_stay(here, present, said, admitted)
     if len(present) == 1 and not _contradicts(present[0], said, admitted):
         return present[0], ""
     if effect in ("update", "none") and not present and here and not numbered:
@@ -155,11 +155,14 @@ def _without_number(here: list[Stay], said: Said, accounts: list[str], admitted:
     return None, ""
 
 
-def _discharged_stay(present: list[Stay], said: Said, admitted: int | None) -> tuple[Stay | None, str]:
+def _discharged_stay(here: list[Stay], present: list[Stay], said: Said, admitted: int | None) -> tuple[Stay | None, str]:
     """An A03 without a visit number (DOMAIN): the person's only open stay here, unless unit or admission time contradict."""
+    ended = instant(said.statement.facts.get("discharged"), str(said.statement.facts.get("zone") or "UTC")) or said.recorded
+    told_again = [each for each in here if each.state == "discharged" and each.discharged == ended]
+    if told_again:
+        return told_again[-1], ""
     if not present:
         return None, ""
-    ended = instant(said.statement.facts.get("discharged"), str(said.statement.facts.get("zone") or "UTC")) or said.heading.recorded
     fits = [each for each in present if not _contradicts(each, said, admitted) and (each.admitted is None or each.admitted <= ended)]
     if len(fits) == 1 and len(present) == 1:
         return fits[0], ""
@@ -211,7 +214,7 @@ def _apply(stay: Stay, said: Said) -> None:
             else:
                 stay.facts[name] = facts[name]
     effect = str(facts.get("effect") or "update")
-    at = instant(facts.get("event_at"), zone) or said.heading.recorded
+    at = instant(facts.get("event_at"), zone) or said.recorded
     if "admitted" in facts:
         stay.admitted = instant(facts["admitted"], zone)
     _EFFECTS.get(effect, _update)(stay, said, at, zone)
@@ -260,15 +263,15 @@ def _plan(stay: Stay, said: Said, at: int, zone: str) -> None:
 
 def _cancel_plan(stay: Stay, said: Said, at: int, zone: str) -> None:
     if stay.state == "planned":
-        stay.state, stay.error_recorded = "admission-cancelled", said.heading.recorded
+        stay.state, stay.error_recorded = "admission-cancelled", said.recorded
 
 
 def _cancel_admission(stay: Stay, said: Said, at: int, zone: str) -> None:
-    stay.state, stay.error_recorded = "admission-cancelled", said.heading.recorded
+    stay.state, stay.error_recorded = "admission-cancelled", said.recorded
 
 
 def _delete(stay: Stay, said: Said, at: int, zone: str) -> None:
-    stay.state, stay.error_recorded = "entered-in-error", said.heading.recorded
+    stay.state, stay.error_recorded = "entered-in-error", said.recorded
 
 
 def _discharge(stay: Stay, said: Said, at: int, zone: str) -> None:
@@ -279,7 +282,7 @@ def _discharge(stay: Stay, said: Said, at: int, zone: str) -> None:
 
 
 def _end(stay: Stay, said: Said, when: int) -> None:
-    stay.state, stay.discharged, stay.discharge_recorded = "discharged", when, said.heading.recorded
+    stay.state, stay.discharged, stay.discharge_recorded = "discharged", when, said.recorded
     stay.error_recorded = None
     stay.discharge_sources = [said.source]
     stay.pending_since = None
@@ -287,7 +290,7 @@ def _end(stay: Stay, said: Said, when: int) -> None:
 
 def _cancel_discharge(stay: Stay, said: Said, at: int, zone: str) -> None:
     stay.state, stay.discharged, stay.discharge_recorded = "in-hospital", None, None
-    stay.discharge_cancelled, stay.last_cancel = said.heading.recorded, said.key
+    stay.discharge_cancelled, stay.last_cancel = said.recorded, said.key
     stay.ended_as_outpatient = False
     stay.discharge_sources = [said.source]
     stay.facts.pop("disposition", None)
@@ -317,12 +320,12 @@ def _return(stay: Stay, said: Said, at: int, zone: str) -> None:
 
 
 def _pending(stay: Stay, said: Said, at: int, zone: str) -> None:
-    stay.pending_since = said.heading.recorded
+    stay.pending_since = said.recorded
     stay.withdrawn = None
     stay.expectation_sources = [said.source]
-    stay.expectation_recorded = said.heading.recorded
+    stay.expectation_recorded = said.recorded
     expected = instant(said.statement.facts.get("expected_discharge"), zone)
-    if expected is None and at > said.heading.recorded:
+    if expected is None and at > said.recorded:
         expected = at
     stay.expected = expected if expected is not None else stay.expected
 
@@ -353,7 +356,7 @@ def _expect(stay: Stay, said: Said, zone: str) -> None:
         if said.statement.facts["expected_discharge"] is None:
             stay.expected, stay.expectation_recorded, stay.expectation_sources = None, None, []
     elif expected != stay.withdrawn and expected != stay.expected:
-        stay.expected, stay.expectation_recorded = expected, said.heading.recorded
+        stay.expected, stay.expectation_recorded = expected, said.recorded
         stay.expectation_sources = [said.source]
 
 

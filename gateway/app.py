@@ -1,0 +1,263 @@
+"""The composition root: opens the store, puts the parts together, and serves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gateway.errors import Unavailable, Usage
+from gateway.pipeline import Configuration, Journey
+from gateway.pipeline.own import put_own_resources
+from gateway.records.ids import identifier
+from gateway.records.times import microseconds
+from gateway.settings import HttpSettings, MllpSettings, Settings, address
+from gateway.store.sqlite import is_being_served, lock_for_serving, open_sqlite
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from gateway.store.interface import Store
+
+log = structlog.get_logger(__name__)
+
+DATABASE = "gateway.sqlite"
+WAKE_EVERY = 1.0
+"""Seconds between looks at what has come due."""
+
+
+def open_store(settings: Settings, data: Path) -> Store:
+    """The store that the settings name, made and migrated if there is none. Raises `Usage`."""
+    if settings.store.url:
+        raise Usage("store.url names a store that this version does not have", location="store.url", advice="Leave it out: SQLite in --data.")
+    return open_sqlite(data / DATABASE)
+
+
+def is_served(data: Path) -> bool:
+    """Whether a gateway serves this data directory now."""
+    return is_being_served(data)
+
+
+def configuration_of(settings: Settings, store: Store) -> Configuration:
+    """What the pure steps are given."""
+    return Configuration(identify=identifier(store.installation_key()), feeds=settings.feeds(), policy=settings.policy())
+
+
+def ensure_own_resources(store: Store, settings: Settings) -> None:
+    """The gateway's Device and the agencies' Organizations, as configured today."""
+    with store.write(wall_clock()) as writer:
+        put_own_resources(writer, configuration_of(settings, store))
+
+
+def wall_clock() -> int:
+    """Microseconds since 1970 UTC, by this machine's clock."""
+    return time.time_ns() // 1000
+
+
+class CareClock:
+    """The clock that receipt, flags and due work go by: the wall clock, unless somebody set it (the demo, tests)."""
+
+    def __init__(self) -> None:
+        self._set: int | None = None
+
+    def __call__(self) -> int:
+        return wall_clock() if self._set is None else self._set
+
+    def set(self, at: datetime | None) -> None:
+        """Stand at a moment; None goes back to the wall clock."""
+        self._set = None if at is None else microseconds(at)
+
+
+class Gateway:
+    """A running gateway: the journey, its listeners and its clock. Made by `running`."""
+
+    def __init__(self, store: Store, settings: Settings, journey: Journey, clock: CareClock) -> None:
+        self.store = store
+        self.settings = settings
+        self.journey = journey
+        self.clock = clock
+        self.http: tuple[str, int] = ("", 0)
+        self.mllp: tuple[str, int] = ("", 0)
+        self.changed = asyncio.Event()
+
+    @property
+    def base_url(self) -> str:
+        """What links say: as configured, else where HTTP listens."""
+        return self.settings.http.base_url.rstrip("/") or f"http://{self.http[0]}:{self.http[1]}"
+
+    async def set_clock(self, at: datetime | None) -> None:
+        """Set the care clock; returns when everything that has come due by then is done."""
+        self.clock.set(at)
+        await self.wake()
+
+    async def wake(self) -> None:
+        """Look again at every transition whose next look has come."""
+        while await asyncio.wrap_future(self.journey.wake()):
+            pass
+
+
+@asynccontextmanager
+async def running(settings: Settings, data: Path, clock: CareClock | None = None) -> AsyncIterator[Gateway]:
+    """A gateway that listens and keeps its clock until the context ends; what was accepted is finished first.
+
+    Raises `Usage` when a port is in use or another gateway serves the same data.
+    """
+    from gateway.adapters.hl7v2.mllp import Limits, listen
+
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    loop = asyncio.get_running_loop()
+    care = clock or CareClock()
+    with _bound(settings.http.listen) as http_socket, lock_for_serving(data), contextlib.closing(open_store(settings, data)) as store:
+        gateway: Gateway
+
+        def committed() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop may have closed while the writer finishes
+                loop.call_soon_threadsafe(gateway.changed.set)
+
+        journey = Journey(store, configuration_of(settings, store), care, committed)
+        gateway = Gateway(store, settings, journey, care)
+        gateway.http = http_socket.getsockname()[:2]
+        ensure_own_resources(store, settings)
+        journey.start()
+        try:
+            host, port = address(settings.mllp.listen)
+            with _plain_os_errors(settings.mllp.listen):
+                mllp = await listen(host, port, hl7v2_handler(journey), limits=Limits(frame=settings.mllp.max_frame), ssl=tls(settings.mllp))
+            gateway.mllp = (host, mllp.port)
+            async with _serving_http(gateway, http_socket), _keeping_clock(gateway):
+                try:
+                    yield gateway
+                finally:
+                    await mllp.close()
+        finally:
+            await asyncio.to_thread(journey.stop)
+
+
+def hl7v2_handler(journey: Journey) -> Callable[..., object]:
+    """What the MLLP listener does with a message: through the journey, answered after the commit; unanswered when the store cannot commit."""
+    from gateway.pipeline import Received
+
+    async def handle(raw: bytes, peer: object) -> bytes | None:
+        try:
+            outcome = await asyncio.wrap_future(journey.submit(Received("hl7v2", raw)))
+        except Unavailable:
+            return None
+        return outcome.answer
+
+    return handle
+
+
+def tls(settings: HttpSettings | MllpSettings) -> ssl.SSLContext | None:
+    """The TLS context that a listener's settings name; with a client CA, mutual. Raises `Usage` for files that cannot be used."""
+    if not settings.tls_certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key or None)
+        if settings.tls_client_ca:
+            context.load_verify_locations(settings.tls_client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except (OSError, ssl.SSLError):
+        raise Usage("the TLS certificate, key or client CA cannot be read", location="tls_certificate", advice="Name PEM files that belong together.") from None
+    return context
+
+
+@contextmanager
+def _bound(listen: str) -> Iterator[socket.socket]:
+    host, port = address(listen)
+    with _plain_os_errors(listen):
+        bound = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    with bound:
+        yield bound
+
+
+@contextmanager
+def _plain_os_errors(listen: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        raise Usage(f"{listen} cannot be listened on: it is in use, or not this machine's", advice="Choose another with --http or --mllp.") from None
+
+
+@asynccontextmanager
+async def _keeping_clock(gateway: Gateway) -> AsyncIterator[None]:
+    async def keep() -> None:
+        while True:
+            try:
+                await gateway.wake()
+            except Unavailable:
+                log.warning("due transitions could not be looked at; trying again")
+            await asyncio.sleep(WAKE_EVERY)
+
+    task = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def _serving_http(gateway: Gateway, bound: socket.socket) -> AsyncIterator[None]:
+    import uvicorn
+
+    from gateway.composition import application
+
+    settings = gateway.settings.http
+    config = uvicorn.Config(
+        application(gateway),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+        ssl_certfile=settings.tls_certificate or None,
+        ssl_keyfile=settings.tls_key or None,
+        ssl_ca_certs=settings.tls_client_ca or None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if settings.tls_client_ca else ssl.CERT_NONE,
+    )
+    tls(settings)  # refused in plain words before uvicorn meets it
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[bound]))
+    try:
+        while not server.started and not task.done():
+            await asyncio.sleep(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+def serve(settings: Settings, data: Path) -> None:
+    """Serve until told to stop (SIGINT, SIGTERM)."""
+    logs_as_json()
+    asyncio.run(_serve(settings, data))
+
+
+async def _serve(settings: Settings, data: Path) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signum, stop.set)
+    async with running(settings, data) as gateway:
+        print(f"MLLP on {gateway.mllp[0]}:{gateway.mllp[1]}, HTTP on {gateway.base_url}, data in {data}", file=sys.stderr, flush=True)
+        await stop.wait()
+        print("finishing what was accepted", file=sys.stderr, flush=True)
+
+
+def logs_as_json() -> None:
+    """Logs go to stderr, one JSON object a line, without PHI."""
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

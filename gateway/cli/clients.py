@@ -1,0 +1,111 @@
+"""`gateway clients`: systems that connect through SMART-on-FHIR."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli.options import DEFAULT_DATA, Config, Data, Json, opened
+
+app = typer.Typer(help="SMART clients: add, list, revoke, and make key pairs.", no_args_is_help=True)
+
+
+@app.command()
+def add(
+    client_id: Annotated[str, typer.Option("--id", help="The client's id.")],
+    role: Annotated[str, typer.Option("--role", help="agency, hospital, coordinator or operator.")] = "agency",
+    organization: Annotated[str, typer.Option("--organization", help="The agency's id, or the hospital's.")] = "",
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", help='Scopes, space-separated: "system/Task.rsu system/Patient.r" (the role\'s own if not said).')
+    ] = None,
+    jwks: Annotated[Path | None, typer.Option("--jwks", help="A file with its public keys (JWKS).", exists=True, dir_okay=False)] = None,
+    jwks_url: Annotated[str, typer.Option("--jwks-url", help="Where its public keys are published.")] = "",
+    feed: Annotated[list[str] | None, typer.Option("--feed", help="A feed that a hospital's client may send for (may repeat).")] = None,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+) -> None:
+    """Register a client. Its keys are public ones: the private key never leaves its owner."""
+    from gateway.errors import Invalid
+    from gateway.smart.clients import register
+
+    with opened(data, config) as (store, settings):
+        if role == "agency" and organization not in {each.id for each in settings.agency}:
+            raise Invalid("there is no such agency in the configuration", location="organization", advice="Name the id of an [[agency]].")
+        unknown = sorted(set(feed or []) - {each.name for each in settings.feeds()})
+        if unknown:
+            raise Invalid(f"there is no feed named {unknown[0]} in the configuration", location="feed")
+        row = register(
+            store.credentials,
+            id=client_id,
+            role=role,
+            organization=organization,
+            scope=" ".join(scope or []),
+            jwks=jwks.read_text(encoding="utf-8") if jwks else "",
+            jwks_url=jwks_url,
+            feeds=tuple(feed or []),
+            now=time.time(),
+        )
+    typer.echo(f"{row.id} {row.role} {row.organization or '-'} {row.scopes}")
+
+
+@app.command("list")
+def list_clients(data: Data = DEFAULT_DATA, config: Config = None, as_json: Json = False) -> None:
+    """Who is registered, with which scopes."""
+    import orjson
+
+    with opened(data, config) as (store, _):
+        rows: list[dict[str, Any]] = [
+            {
+                "id": each.id,
+                "role": each.role,
+                "organization": each.organization or None,
+                "scope": each.scopes,
+                "feeds": list(each.feeds),
+                "revoked": each.revoked is not None,
+            }
+            for each in store.credentials.clients()
+        ]
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
+        return
+    from gateway.web.text import print_clients
+
+    print_clients(rows)
+
+
+@app.command()
+def revoke(client_id: Annotated[str, typer.Argument(metavar="ID")], data: Data = DEFAULT_DATA, config: Config = None) -> None:
+    """End a client's access, and every token it has, at once."""
+    from gateway.errors import NotFound
+
+    with opened(data, config) as (store, _):
+        if not store.credentials.revoke_client(client_id, int(time.time())):
+            raise NotFound("there is no such client, or it was revoked before", advice="gateway clients list names them.")
+    typer.echo(f"{client_id} revoked")
+
+
+@app.command()
+def keypair(
+    private: Annotated[Path, typer.Option("--private", help="Where the private key (JWK) goes; it must not exist.")] = Path("client-key.jwk"),
+    public: Annotated[Path, typer.Option("--public", help="Where the public keys (JWKS) go, for clients add --jwks.")] = Path("client-key.jwks"),
+) -> None:
+    """Make a key pair (ES384): the private key for the client, the public one to register."""
+    import json
+    import os
+
+    from gateway.errors import Usage
+    from gateway.smart.keys import new_pair
+
+    secret, published = new_pair()
+    try:
+        handle = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Usage(f"{private} exists already", advice="Name another file with --private.") from None
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(secret, file)
+    public.write_text(json.dumps(published), encoding="utf-8")
+    typer.echo(f"private key: {private}\npublic keys: {public}")

@@ -1,0 +1,65 @@
+"""`gateway convert`: translation alone, without a store."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+
+from gateway.er7 import reader
+from gateway.errors import GatewayError, Usage
+from gateway.mappings.feeds.profile import FeedProfile, match
+from gateway.mappings.hl7v2.bundle import bundle
+from gateway.mappings.hl7v2.translate import translate
+from gateway.records.ids import identifier
+
+PUBLIC_KEY = b"care-transition-gateway/convert"
+"""Stateless conversion has no installation: its ids are stable, and no secret."""
+
+
+def convert_file(path: str, feed: str, config: Path | None) -> int:
+    """Print one Bundle a line; each refusal is a line on stderr. 1 if any message was refused."""
+    data = _read(path)
+    feeds, named = _feeds(feed, config)
+    identify = identifier(PUBLIC_KEY)
+    refused = 0
+    messages = reader.split(data) or [data]
+    for number, raw in enumerate(messages, start=1):
+        try:
+            message = reader.read(raw, named.charset if named else "")
+            profile = named or match(feeds, message.application, message.facility)
+            translation = translate(message, profile, time.time_ns() // 1000, identify)
+            sys.stdout.buffer.write(orjson.dumps(bundle(translation, identify)) + b"\n")
+        except GatewayError as error:
+            refused += 1
+            print(f"message {number}: {error}", file=sys.stderr)
+    return 1 if refused else 0
+
+
+def _read(path: str) -> bytes:
+    if path == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        raise Usage(f"{path} cannot be read", advice="Name a file, or - for stdin.") from None
+
+
+def _feeds(name: str, config: Path | None) -> tuple[tuple[FeedProfile, ...], FeedProfile | None]:
+    """All configured feeds, and the one that was asked for."""
+    feeds: tuple[FeedProfile, ...] = ()
+    if config is not None:
+        from gateway.settings import load
+
+        feeds = load(config).feeds()
+    if not name:
+        return feeds, None
+    for each in feeds:
+        if each.name == name:
+            return feeds, each
+    if name == FeedProfile().name:
+        return feeds, replace(FeedProfile())
+    raise Usage(f"there is no feed named {name}", advice="Say --config FILE, and a feed that it has.")

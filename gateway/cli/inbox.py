@@ -1,0 +1,137 @@
+"""`gateway messages`: the inbox and the quarantine."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli.options import DEFAULT_DATA, Config, Data, Json, opened
+
+if TYPE_CHECKING:
+    from gateway.store.interface import Filter, Input, Reader
+
+app = typer.Typer(help="The inbox and the quarantine: list, show, replay.", no_args_is_help=True)
+
+State = Annotated[str, typer.Option("--state", help="processed, quarantined or duplicate.")]
+Feed = Annotated[str, typer.Option("--feed", help="Only this feed's.")]
+Since = Annotated[datetime | None, typer.Option("--since", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Received since (UTC).")]
+Mrn = Annotated[str, typer.Option("--mrn", help="Naming this client or visit number.")]
+Contains = Annotated[str, typer.Option("--contains", help="Whose bytes contain this text.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many, the newest.")]
+
+
+def _filter(state: str, feed: str, since: datetime | None, mrn: str, contains: str, limit: int | None) -> Filter:
+    from gateway.errors import Usage
+    from gateway.records.times import microseconds
+    from gateway.store.interface import Filter
+
+    if state and state not in ("processed", "quarantined", "duplicate"):
+        raise Usage(f"there is no state {state!r}", advice="It is processed, quarantined or duplicate.")
+    after = microseconds(since.replace(tzinfo=UTC)) if since else None
+    return Filter(state=state, feed=feed, since=after, identifier=mrn, contains=contains.encode(), limit=limit)
+
+
+def message_json(row: Input) -> dict[str, Any]:
+    """One message in the shape that others rely on."""
+    from gateway.records.times import iso
+
+    return {
+        "id": row.id,
+        "feed": row.feed,
+        "control_id": row.control_id,
+        "event": row.event,
+        "received": iso(row.received),
+        "state": row.state,
+        "error": row.error or None,
+        "location": row.location or None,
+        "kind": row.kind,
+        "original": row.original,
+    }
+
+
+@app.command("list")
+def list_messages(
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    state: State = "",
+    feed: Feed = "",
+    since: Since = None,
+    mrn: Mrn = "",
+    contains: Contains = "",
+    limit: Limit = None,
+    as_json: Json = False,
+) -> None:
+    """What came in, newest first, and what came of it."""
+    import orjson
+
+    with opened(data, config) as (store, _), store.reading() as reader:
+        rows = [message_json(row) for row in reader.messages(_filter(state, feed, since, mrn, contains, limit))]
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
+        return
+    from gateway.web.text import print_messages
+
+    print_messages(rows)
+
+
+@app.command()
+def show(
+    number: Annotated[int, typer.Argument(help="The message's id.")], data: Data = DEFAULT_DATA, config: Config = None, as_json: Json = False
+) -> None:
+    """One message whole: what was received, what was answered, and why."""
+    import orjson
+
+    with opened(data, config) as (store, _), store.reading() as reader:
+        row = _one(reader, number)
+        shown = {**message_json(row), "raw": row.raw.decode("utf-8", "replace"), "answer": row.answer.decode("utf-8", "replace")}
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(shown, option=orjson.OPT_INDENT_2) + b"\n")
+        return
+    from gateway.web.text import print_message
+
+    print_message(shown)
+
+
+@app.command()
+def replay(
+    numbers: Annotated[list[int] | None, typer.Argument(help="The messages' ids; none: all that the filters name.")] = None,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    state: State = "quarantined",
+    feed: Feed = "",
+    since: Since = None,
+    mrn: Mrn = "",
+    contains: Contains = "",
+) -> None:
+    """Take messages through the journey again, from their raw bytes, with today's mappings and configuration."""
+    import time
+
+    from gateway.app import configuration_of
+    from gateway.pipeline.rebuild import replay_all
+
+    with opened(data, config) as (store, settings):
+        with store.reading() as reader:
+            if numbers:
+                rows = [_one(reader, number) for number in sorted(set(numbers))]
+            else:
+                rows = sorted(reader.messages(_filter(state, feed, since, mrn, contains, None)), key=lambda row: row.id)
+        now = time.time_ns() // 1000
+        with store.write(now) as writer:
+            outcomes = replay_all(writer, [row for row in rows if row.state != "duplicate"], now, configuration_of(settings, store))
+    for number, outcome in outcomes:
+        typer.echo(f"{number} {outcome.state}{f': {outcome.error}' if outcome.error else ''}")
+    if any(outcome.state == "quarantined" for _, outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _one(reader: Reader, number: int) -> Input:
+    from gateway.errors import NotFound
+    from gateway.store.interface import Filter
+
+    for row in reader.messages(Filter(before=number + 1, limit=1)):
+        if row.id == number:
+            return row
+    raise NotFound(f"there is no message {number}", advice="gateway messages list names those there are.")

@@ -1,0 +1,64 @@
+"""`gateway transitions`: who is leaving, or has left, and what is missing."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from gateway.cli.options import DEFAULT_DATA, Config, Data, Json, opened
+
+app = typer.Typer(help="Transitions: the list, and one whole.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_transitions(
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    flagged: Annotated[bool, typer.Option("--flagged", help="Only those with a raised flag.")] = False,
+    status: Annotated[str, typer.Option("--status", help="anticipated, open, closed or void.")] = "",
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The worklist, in order of tier and time left."""
+    import time
+
+    import orjson
+
+    from gateway.store.interface import ALL
+
+    with opened(data, config) as (store, _), store.reading() as reader:
+        rows = [orjson.loads(row.body) for row in reader.worklist(ALL, flagged=flagged, status=status, limit=limit) if row.body is not None]
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
+        return
+    from gateway.records.times import moment
+    from gateway.web.text import print_worklist
+
+    print_worklist(rows, moment(time.time_ns() // 1000))
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="ID", help="The transition's id.")],
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """One transition: why it is flagged, and what would clear it."""
+    import orjson
+
+    from gateway.errors import NotFound
+    from gateway.store.interface import ALL
+
+    with opened(data, config) as (store, _), store.reading() as reader:
+        row = reader.transition(ALL, name)
+    if row is None or row.body is None:
+        raise NotFound("there is no such transition", advice="gateway transitions list names those there are.")
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(orjson.loads(row.body), option=orjson.OPT_INDENT_2) + b"\n")
+        return
+    from gateway.web.text import print_transition
+
+    print_transition(orjson.loads(row.body))
