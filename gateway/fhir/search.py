@@ -60,7 +60,7 @@ def parameters(kind: str) -> Mapping[str, Parameter]:
 @cache
 def _table() -> dict[str, dict[str, Parameter]]:
     table: dict[str, dict[str, Parameter]] = {}
-    with files("gateway.fhir").joinpath("search_parameters.csv").open(encoding="utf-8", newline="") as lines:
+    with files("gateway.fhir").joinpath("search_parameters.csv").open(encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
             one = Parameter(row["type"], row["name"], row["kind"], row["path"], tuple(row["targets"].split()), row["indexed"] == "yes")
             table.setdefault(one.type, {})[one.name] = one

@@ -123,7 +123,7 @@ def _place(kind: str, location: tuple[int | str, ...]) -> str:
 
 @cache
 def _required() -> dict[str, list[tuple[str, frozenset[str]]]]:
-    with files("gateway.fhir").joinpath("bindings.csv").open(encoding="utf-8", newline="") as lines:
+    with files("gateway.fhir").joinpath("bindings.csv").open(encoding="utf-8") as lines:
         table: dict[str, list[tuple[str, frozenset[str]]]] = {}
         for row in csv.DictReader(lines):
             table.setdefault(row["type"], []).append((row["path"], frozenset(row["codes"].split())))

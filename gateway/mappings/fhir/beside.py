@@ -83,7 +83,7 @@ def _places(told: Told, given: Input) -> list[str]:
 def _people(told: Told, given: Input) -> list[str]:
     found = []
     for reference, resource in _actors(told, given, ("Practitioner", "PractitionerRole")):
-        name = next(iter(resource.get("name", [])), {}) if resource.get("resourceType") == "Practitioner" else {}
+        name: Json = next(iter(resource.get("name", [])), {}) if resource.get("resourceType") == "Practitioner" else {}
         said = name.get("text") or " ".join([*name.get("prefix", []), *name.get("given", []), name.get("family", "")]).strip()
         roles = [codes.words(one) for one in (*resource.get("specialty", []), *resource.get("qualification", []))]
         found += [one for one in (said or reference.get("display", ""), *roles) if one]
@@ -91,17 +91,13 @@ def _people(told: Told, given: Input) -> list[str]:
 
 
 def contact_facts(communication: Json, by: str) -> Mapping[str, Any]:
-    """A Communication as a try to reach the client: {"at", "means", "reached", "by"}; `at` ISO 8601 or absent.
+    """A Communication as a try to reach the client: {"means", "reached", "agency"}; when, the resource itself says (`sent`).
 
     A Communication that is completed reached the client; one that was not done, or stopped, is a try.
     """
     media = [str(one["code"]) for one in elements.codings(communication.get("medium", [])) if one.get("code")]
-    facts: dict[str, Any] = {
+    return {
         "means": next((tables.contact_means()[code] for code in media if code in tables.contact_means()), ""),
         "reached": communication.get("status") == "completed",
-        "by": by,
+        "agency": by,
     }
-    at = communication.get("received") or communication.get("sent")
-    if at:
-        facts["at"] = str(at)
-    return facts

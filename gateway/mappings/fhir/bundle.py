@@ -1,27 +1,28 @@
 """The resources of one FHIR input and who refers to whom: urn:uuid, relative, absolute, contained, conditional and logical references. Pure.
 
-Keys. A resource is known by its identifiers, `system|value` as sent, and by the sender's own id, `urn:gateway:feed:<feed>:<Type>|<id>`, so that
+Keys. A resource is known by its identifiers, keyed as HL7 v2's are, and by the sender's own id, `urn:gateway:feed:<feed>:<Type>|<id>`, so that
 a later input that says "Encounter/77" alone still names the same stay. What the sender says once and without either is known by its content.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import orjson
 
 from gateway.errors import Invalid
+from gateway.fhir import elements
+from gateway.mappings.hl7v2 import keys
 from gateway.records.statements import Json
 
 SHARED = ("Practitioner", "PractitionerRole", "Organization", "Location", "HealthcareService")
 """Types that are known to many people's records."""
 
-PLACEHOLDERS = frozenset({"999-99-9999", "999999999", "123-45-6789", "unknown", "none", "n/a", "na", "temp", "test"})
-NPI = "http://hl7.org/fhir/sid/us-npi"
-SSN = "http://hl7.org/fhir/sid/us-ssn"
+KEYED = {"Encounter": "visit", "Appointment": "appointment:filler", "DocumentReference": "document"}
+"""Types whose identifiers HL7 v2 gives as entity identifiers: their keys are made as `mappings.hl7v2.keys` makes them, so that both sides agree."""
 
 
 class Told(NamedTuple):
@@ -52,6 +53,7 @@ class Input:
     feed: str
     facility: str
     told: list[Told]
+    authorities: Mapping[str, str] = field(default_factory=dict)
     _by_name: dict[str, Told] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -63,7 +65,7 @@ class Input:
 
     def keys(self, told: Told) -> tuple[str, ...]:
         """The keys of a resource, strongest first."""
-        found = [*identifier_keys(told.resource.get("identifier"), self.facility)]
+        found = [*identifier_keys(told.resource.get("identifier"), self.facility, told.type, self.authorities)]
         if told.container is None and told.resource.get("id"):
             found.append(self.own_key(told.type, str(told.resource["id"])))
         elif told.url.startswith("urn:") and not found:
@@ -97,42 +99,72 @@ class Input:
         if not literal:
             return None
         plain = literal.partition("/_history/")[0]
-        return self._by_name.get(plain) or (self._by_name.get(f"{base}/{plain}") if base else None) or self._by_name.get("/".join(plain.split("/")[-2:]))
+        return (
+            self._by_name.get(plain) or (self._by_name.get(f"{base}/{plain}") if base else None) or self._by_name.get("/".join(plain.split("/")[-2:]))
+        )
 
     def _elsewhere(self, literal: str, reference: Json) -> Target | None:
         """A reference to something that this input does not hold, known by its identifier or the sender's id."""
-        type, keys = str(reference.get("type", "")), list(identifier_keys([reference.get("identifier")], self.facility))
+        type = str(reference.get("type", "")) or _type_in(literal)
+        found = list(identifier_keys([reference.get("identifier")], self.facility, type, self.authorities))
         if "?" in literal:
-            type, _, query = literal.partition("?")
-            name, _, value = query.partition("=")
-            if name == "identifier" and "|" in value:
-                keys.insert(0, value)
+            name, _, value = literal.partition("?")[2].partition("=")
+            system, _, code = value.rpartition("|")
+            if name == "identifier":
+                found += identifier_keys([{"system": system, "value": code}], self.facility, type, self.authorities)
         elif literal and not literal.startswith(("#", "urn:")):
-            type, id = literal.partition("/_history/")[0].split("/")[-2:]
-            keys.append(self.own_key(type, id))
+            found.append(self.own_key(type, literal.partition("/_history/")[0].rpartition("/")[2]))
         elif literal.startswith("urn:") and type:
-            keys.append(self.own_key(type, literal))
-        return Target(type, tuple(keys)) if keys else None
+            found.append(self.own_key(type, literal))
+        return Target(type, tuple(found)) if found else None
 
 
-def identifier_keys(identifiers: object, facility: str) -> Iterator[str]:
-    """`system|value` of each identifier that can tell things apart; one without a system belongs to the sending facility.
+def _type_in(literal: str) -> str:
+    """The type that a relative, absolute or conditional reference names, "" for others."""
+    if not literal or literal.startswith(("#", "urn:")):
+        return ""
+    if "?" in literal:
+        return literal.partition("?")[0]
+    return literal.partition("/_history/")[0].split("/")[-2]
 
-    An NPI comes first and a social security number last; placeholders join nothing.
+
+def identifier_keys(identifiers: object, facility: str, kind: str = "", authorities: Mapping[str, str] | None = None) -> Iterator[str]:
+    """The key of each identifier that can tell things apart, as the same identifier in HL7 v2 would be keyed; placeholders join nothing.
+
+    An NPI comes first and a social security number last. One without a system belongs to the sending facility.
     """
     listed = identifiers if isinstance(identifiers, list) else [identifiers]
-    usable = [one for one in listed if isinstance(one, dict) and one.get("value") and not placeholder(str(one["value"])) and one.get("use") != "old"]
-    for one in sorted(usable, key=lambda each: (each.get("system") == SSN, each.get("system") != NPI)):
-        yield f"{one.get('system') or f'urn:gateway:facility:{facility}'}|{one['value']}"
+    usable = [one for one in listed if isinstance(one, dict) and one.get("value") and one.get("use") != "old"]
+    for one in sorted(usable, key=lambda each: (each.get("system") == keys.SSN, each.get("system") != keys.NPI)):
+        system, value = str(one.get("system", "")), str(one["value"])
+        if keys.is_placeholder(value):
+            continue
+        if kind in KEYED:
+            yield f"urn:gateway:{_entity(kind, one)}:{_assigner(system, facility, authorities or {})}|{value}"
+        elif system == keys.SSN:
+            if digits := keys.social_security(value):
+                yield f"{system}|{digits}"
+        else:
+            yield f"{system or f'urn:gateway:facility:{facility}:{_type(one)}'}|{value}"
 
 
-def placeholder(value: str) -> bool:
-    """Whether an identifier's value is one that stands for none: 000…, 999-99-9999, unknown."""
-    plain = value.strip().casefold()
-    return plain in PLACEHOLDERS or not plain.strip("0-. ") or (len(plain) > 3 and not plain.strip("9-. "))
+def _entity(kind: str, identifier: Json) -> str:
+    return "appointment:placer" if kind == "Appointment" and _type(identifier) == "PLAC" else KEYED[kind]
 
 
-def collect(value: Json, feed: str, facility: str) -> Input:
+def _type(identifier: Json) -> str:
+    """Its type in table 0203; a person's is a medical record number where it says none."""
+    return next((str(one["code"]) for one in elements.codings(identifier.get("type")) if one.get("code")), "MR")
+
+
+def _assigner(system: str, facility: str, authorities: Mapping[str, str]) -> str:
+    """Who assigned it: the namespace that the feed profile gives the system, else the system, else the facility."""
+    if not system:
+        return facility
+    return keys.escape(next((namespace for namespace, known in authorities.items() if known == system), system))
+
+
+def collect(value: Json, feed: str, facility: str, authorities: Mapping[str, str] | None = None) -> Input:
     """The resources that an input holds: a Bundle's entries, or one resource by itself, each with what it contains of the shared types."""
     told: list[Told] = []
     if value["resourceType"] == "Bundle":
@@ -142,7 +174,9 @@ def collect(value: Json, feed: str, facility: str) -> Input:
             if method in ("GET", "HEAD"):
                 continue
             if method in ("DELETE", "PATCH") or "resource" not in entry:
-                raise Invalid("Only whole resources are taken in a feed's Bundle", location=place, advice="Send each as POST or PUT with its resource.")
+                raise Invalid(
+                    "Only whole resources are taken in a feed's Bundle", location=place, advice="Send each as POST or PUT with its resource."
+                )
             told.append(Told(entry["resource"], f"{place}.resource", str(entry.get("fullUrl", ""))))
     else:
         told.append(Told(value, value["resourceType"]))
@@ -152,4 +186,4 @@ def collect(value: Json, feed: str, facility: str) -> Input:
         for number, one in enumerate(each.resource.get("contained", []))
         if one.get("resourceType") in SHARED
     ]
-    return Input(feed, facility, told + inner)
+    return Input(feed, facility, told + inner, authorities or {})

@@ -52,7 +52,7 @@ def _reference(reference: Json, told: Told, given: Input, identify: Identify) ->
     """A literal reference where the target will be found under that id, else a logical one: nothing relative may dangle."""
     literal = reference["reference"]
     kept = {one.get("id") for one in told.resource.get("contained", []) if isinstance(one, dict) and one.get("resourceType") not in SHARED}
-    if literal == "#" or literal[1:] in kept and literal.startswith("#"):
+    if literal == "#" or (literal.startswith("#") and literal[1:] in kept):
         return {"reference": literal}
     target = given.resolve(reference, told.container or told.resource, base_of(told))
     if target is None:

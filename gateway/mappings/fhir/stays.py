@@ -160,7 +160,5 @@ def _stands(condition: Json) -> bool:
 
 def confidentiality(resource: Json) -> str:
     """The strictest v3-Confidentiality code among the labels, "" when there is none."""
-    found = [
-        str(one.get("code")) for one in resource.get("meta", {}).get("security", []) if one.get("system") == CONFIDENTIALITY and one.get("code") in _STRICTNESS
-    ]
-    return max(found, key=_STRICTNESS.index, default="")
+    labels = [one for one in resource.get("meta", {}).get("security", []) if one.get("system") == CONFIDENTIALITY]
+    return max((str(one["code"]) for one in labels if one.get("code") in _STRICTNESS), key=_STRICTNESS.index, default="")

@@ -10,13 +10,16 @@ from importlib.resources import files
 @cache
 def rows(name: str) -> tuple[dict[str, str], ...]:
     """The rows of a table ("effects")."""
-    with files("gateway.mappings.fhir").joinpath(f"{name}.csv").open(encoding="utf-8", newline="") as lines:
+    with files("gateway.mappings.fhir").joinpath(f"{name}.csv").open(encoding="utf-8") as lines:
         return tuple(csv.DictReader(lines))
 
 
 @cache
 def effects(source: str) -> dict[str, str]:
-    """Code -> effect on the stay, for `source` "event" (Da Vinci notification-event) or "status" (Encounter.status); "start" is admit or register by class."""
+    """Code -> effect on the stay, for `source` "event" (Da Vinci notification-event) or "status" (Encounter.status).
+
+    "start" is an admission or a registration, by the class.
+    """
     return {row["code"]: row["effect"] for row in rows("effects") if row["source"] == source}
 
 

@@ -33,9 +33,27 @@ from gateway.records.statements import Fragment, Heading, Identify, Json, Report
 TAKEN_BUNDLES = ("message", "transaction", "batch", "collection", "searchset")
 EVENTS = "http://hl7.org/fhir/us/davinci-alerts/CodeSystem/notification-event"
 PARTS = frozenset(
-    "Account AllergyIntolerance ClinicalImpression Condition Coverage DetectedIssue DiagnosticReport EpisodeOfCare FamilyMemberHistory Immunization "
-    "MedicationAdministration MedicationDispense MedicationRequest MedicationStatement Observation Procedure QuestionnaireResponse RelatedPerson "
-    "RiskAssessment".split()
+    [
+        "Account",
+        "AllergyIntolerance",
+        "ClinicalImpression",
+        "Condition",
+        "Coverage",
+        "DetectedIssue",
+        "DiagnosticReport",
+        "EpisodeOfCare",
+        "FamilyMemberHistory",
+        "Immunization",
+        "MedicationAdministration",
+        "MedicationDispense",
+        "MedicationRequest",
+        "MedicationStatement",
+        "Observation",
+        "Procedure",
+        "QuestionnaireResponse",
+        "RelatedPerson",
+        "RiskAssessment",
+    ]
 )
 BESIDE: Mapping[str, Any] = {
     "Appointment": "appointment",
@@ -70,7 +88,7 @@ def translate_bundle(
         validation.check(value)
     header = _header(value)
     facility = profile.name if profile.name != "default" else _sender_of(value, header)
-    given = collect(value, profile.name, facility)
+    given = collect(value, profile.name, facility, profile.authorities)
     heading, late = _heading(value, header, given, profile, facility, received)
     context = _Context(given, profile, identify, heading, heading.event if header else "")
     statements = tuple(_statements(context))
@@ -81,7 +99,9 @@ def translate_bundle(
     )
     reports = (*late, *_reports(given))
     if not statements and not shared:
-        raise Unsupported("Nothing in this input is about a person's care", location=value["resourceType"], advice="Send the Patient and what belongs to it.")
+        raise Unsupported(
+            "Nothing in this input is about a person's care", location=value["resourceType"], advice="Send the Patient and what belongs to it."
+        )
     return Translation(heading, statements, shared, reports)
 
 
@@ -96,7 +116,7 @@ def _header(value: Json) -> Json | None:
         raise Unsupported("A Bundle of this type is not taken", location="Bundle.type", advice="Send a message, a transaction or a batch.")
     if value["type"] != "message":
         return None
-    first = next((one.get("resource", {}) for one in value.get("entry", [])), {})
+    first: Json = next((one.get("resource", {}) for one in value.get("entry", [])), {})
     if first.get("resourceType") != "MessageHeader":
         raise Malformed("The first entry of a message is its MessageHeader", location="Bundle.entry[0]")
     if not first.get("eventCoding", {}).get("code"):
@@ -123,7 +143,11 @@ def _heading(
     source, recorded = (sane or [("receipt", received)])[0]
     late = (Report(stated[0][0], "207", "W", "A time more than a day ahead of receipt was not used."),) if stated and stated[0] not in sane else ()
     event = header["eventCoding"]["code"] if header else str(value.get("type", "")) or value["resourceType"]
-    control = (header or {}).get("id") or value.get("identifier", {}).get("value") if isinstance(value.get("identifier"), dict) else (header or value).get("id")
+    control = (
+        (header or {}).get("id") or value.get("identifier", {}).get("value")
+        if isinstance(value.get("identifier"), dict)
+        else (header or value).get("id")
+    )
     heading = Heading(
         sender=profile.name,
         facility=facility,
@@ -277,7 +301,9 @@ def _person_keys(told: Told, context: _Context) -> tuple[str, ...]:
     logical = _logical_subject(told, context)
     if logical:
         return logical
-    raise Invalid("It does not say whom it is about", location=f"{told.place}.{element}", advice="Refer to a Patient, or give one of its identifiers.")
+    raise Invalid(
+        "It does not say whom it is about", location=f"{told.place}.{element}", advice="Refer to a Patient, or give one of its identifiers."
+    )
 
 
 def _logical_subject(told: Told, context: _Context) -> tuple[str, ...]:
