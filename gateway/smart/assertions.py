@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ LONGEST_LIFE = 300  # seconds that exp may lie ahead
 LEEWAY = 10  # seconds by which two honest clocks may differ
 LONGEST = 16_384  # characters of an assertion
 LONGEST_NAME = 256  # characters of iss, kid, jti
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 NO_KEY = "no registered client has a key that verifies the assertion"
 
@@ -150,8 +153,9 @@ def _check_header(header: Mapping[str, Any]) -> None:
 
 
 def _name(values: Mapping[str, Any], name: str) -> str:
+    """A name that a store can hold: a JSON string may be half a surrogate pair, which is no text."""
     value = values.get(name)
-    if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_NAME:
+    if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_NAME or _SURROGATE.search(value):
         raise Unauthorized(f"{name} is missing, empty or too long", location=name)
     return value
 

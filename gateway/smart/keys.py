@@ -135,3 +135,8 @@ def private_key(jwk: Mapping[str, Any]) -> PublicKey:
         return ECKey.import_key(dict(jwk)) if jwk["kty"] == "EC" else RSAKey.import_key(dict(jwk))
     except (JoseError, ValueError, KeyError, TypeError):
         raise Invalid("the key is broken", location="key") from None
+
+
+def key_bytes(jwk: Mapping[str, Any]) -> bytes:
+    """A JWK, or a set of them, as the text of a file."""
+    return json.dumps(jwk, indent=2).encode() + b"\n"

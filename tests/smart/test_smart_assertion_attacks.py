@@ -152,7 +152,7 @@ def test_missing(name: str) -> None:
     refused(world, attack)
 
 
-@pytest.mark.parametrize("value", ["", "  ", None, 7, ["1"], "x" * 257], ids=str)
+@pytest.mark.parametrize("value", ["", "  ", None, 7, ["1"], "x" * 257, "\ud800"], ids=ascii)
 def test_empty_or_odd_jti(value: object) -> None:
     assert "jti" in refused(World(), World().assertion(jti=value))
 
