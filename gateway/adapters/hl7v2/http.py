@@ -1,0 +1,85 @@
+"""HL7 v2 over HTTP: POST /hl7/v2 takes messages as their bytes and answers with acknowledgements as theirs.
+
+Media types: x-application/hl7-v2+er7 and what senders use in its stead (application/hl7-v2, text/plain, text/hl7v2); none counts as the first.
+The answer has the media type of the request. The character set is MSH-18's, as over MLLP; a charset parameter does not overrule it.
+
+Status: 200 whenever there is an acknowledgement of a message, AE and AR too. The answer is then the acknowledgement, and a sender that reads
+the status alone must not send for ever what will be refused for ever, as many do on 5xx, nor throw away the ERR segment, as many do on 4xx.
+Other statuses are for bodies that were not read as messages (400 empty, 413 too large, 415 another media type), with an AR that says so, and
+503 where a message could not be handled and has no answer: it was not taken, and is to be sent again.
+
+One message is answered by one ACK; a batch, or several messages in one body, by a batch of ACKs in their order.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request, Response
+
+from gateway.adapters.hl7v2.mllp import refusal
+from gateway.er7.acknowledgements import acknowledge_batch
+from gateway.er7.batches import envelope, split
+from gateway.errors import Malformed, TooLarge, Unavailable
+
+MEDIA_TYPE = "x-application/hl7-v2+er7"
+_MEDIA_TYPES = (MEDIA_TYPE, "application/hl7-v2+er7", "application/hl7-v2", "x-application/hl7-v2", "text/hl7v2", "text/plain")
+
+Handle = Callable[[bytes, Request], Awaitable[bytes | None]]
+"""One message -> its answer; b"" where the sender wants none, None where it could not be taken."""
+
+
+class _WrongMediaType(Malformed):
+    status = 415
+
+
+def router(handle: Handle, *, body_bytes: int = 16 * 1024 * 1024) -> APIRouter:
+    """The route. `handle` is called for each message of a body in order; who may call is for the dependencies of the including app."""
+    routes = APIRouter()
+
+    @routes.post("/hl7/v2", response_class=Response)
+    async def receive(request: Request) -> Response:
+        media_type = _media_type(request) if _media_type(request) in _MEDIA_TYPES else MEDIA_TYPE
+        try:
+            body = await _body(request, body_bytes)
+            return Response(await _answer(body, request, handle), headers={"content-type": media_type})
+        except (Malformed, TooLarge, Unavailable) as error:
+            return Response(refusal(error), status_code=error.status, headers={"content-type": media_type})
+
+    return routes
+
+
+async def _answer(body: bytes, request: Request, handle: Handle) -> bytes:
+    messages = split(body)
+    if not messages:
+        raise Malformed("The body is empty", advice="Send one message or more.")
+    answers = []
+    for message in messages:
+        answer = await handle(message, request)
+        if answer is None:
+            raise Unavailable("The message could not be taken now", advice="Send it again later.")
+        answers.append(answer)
+    around = envelope(body)
+    if around is None and len(answers) == 1:
+        return answers[0]
+    return acknowledge_batch(answers, around, at=datetime.now(UTC), control_id=secrets.token_hex(10))
+
+
+def _media_type(request: Request) -> str:
+    """The media type of request and answer, without parameters."""
+    return request.headers.get("content-type", "").split(";")[0].strip().lower() or MEDIA_TYPE
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The body, read no further than the limit."""
+    if _media_type(request) not in _MEDIA_TYPES:
+        raise _WrongMediaType("The media type is not one of HL7 v2", advice=f"Send {MEDIA_TYPE}.")
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise TooLarge(f"The body is larger than the {limit:,} bytes that are taken", advice="Send it in parts.")
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,167 @@
+"""The MLLP sender: one message at a time over one connection, and the answer that belongs to it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl as tls
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+from urllib.parse import urlsplit
+
+import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from gateway.adapters.hl7v2.frames import Framer, framed
+from gateway.er7.acknowledgements import Acknowledgement, asked_for, parse_acknowledgement
+from gateway.er7.reader import read, split
+from gateway.errors import Malformed, Unavailable, Usage
+
+__all__ = ["Acknowledgement", "Address", "Sender", "parse_url", "send_file"]
+
+log = structlog.get_logger(__name__)
+
+_ANSWER_BYTES = 16 * 1024 * 1024
+
+
+class Address(NamedTuple):
+    """Where to send to."""
+
+    host: str
+    port: int
+    tls: bool
+
+
+def parse_url(url: str) -> Address:
+    """`mllp://host:port` or `mllps://host:port` (TLS); the port is 2575 unless it is said. Raises Usage."""
+    advice = "Write it as mllp://host:2575, or mllps://host:2575 for TLS."
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        raise Usage("The address has no valid port", location=url, advice=advice) from None
+    if parts.scheme not in ("mllp", "mllps") or not parts.hostname or parts.path not in ("", "/") or parts.query:
+        raise Usage("The address is not one of MLLP", location=url, advice=advice)
+    return Address(parts.hostname, port if port is not None else 2575, parts.scheme == "mllps")
+
+
+class Sender:
+    """`async with Sender("mllp://host:2575") as sender: await sender.send(message)`.
+
+    A connection that breaks before the answer is made anew and the message sent again, `attempts` times in all with growing pauses: a
+    receiver that took it the first time gives its first answer again. A time-out is not repeated, for the receiver may be at it still.
+    """
+
+    def __init__(self, url: str, *, ssl: tls.SSLContext | None = None, timeout: float = 30.0, attempts: int = 5) -> None:
+        """`ssl` replaces the usual verification for mllps; `timeout` is in seconds, for the connection and for each answer."""
+        self._address = parse_url(url)
+        self._ssl = (ssl or tls.create_default_context()) if self._address.tls else None
+        self._timeout = timeout
+        self._attempts = attempts
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._framer = Framer(_ANSWER_BYTES)
+        self._answers: list[bytes] = []
+        self.skipped: list[Acknowledgement] = []
+        """Answers that belonged to no message under way: late ones, mostly."""
+
+    async def __aenter__(self) -> Self:
+        async for attempt in self._attempting():
+            with attempt:
+                await self._connect()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._disconnect()
+
+    async def send(self, message: bytes) -> Acknowledgement:
+        """Send one message and wait for the answer that names its MSH-10 in MSA-2; for the application's, where an accept precedes it.
+
+        A message whose control ID cannot be read takes the answer that names none. Raises Unavailable when no answer is to be had.
+        """
+        control_id, last = _expected(message)
+        async for attempt in self._attempting():
+            with attempt:
+                try:
+                    return await asyncio.wait_for(self._exchange(message, control_id, last), self._timeout)
+                except TimeoutError:
+                    await self._disconnect()  # its answer must not be there when the next message waits for its own
+                    raise Unavailable("The receiver did not answer in time", advice="The message may have been taken; send it again.") from None
+                except OSError:
+                    await self._disconnect()
+                    raise
+        raise AssertionError("attempts end in an answer or an error")
+
+    async def _exchange(self, message: bytes, control_id: str, last: str) -> Acknowledgement:
+        _, writer = self._streams or await self._connect()
+        writer.write(framed(message))
+        await writer.drain()
+        while True:
+            answer = parse_acknowledgement(await self._receive())
+            if answer.control_id != control_id:
+                self.skipped.append(answer)
+                log.warning("an answer belongs to no message under way", code=answer.code)
+            elif last == "application" and answer.code == "CA":
+                continue
+            else:
+                return answer
+
+    async def _receive(self) -> bytes:
+        assert self._streams is not None
+        reader, _ = self._streams
+        while not self._answers:
+            data = await reader.read(65_536)
+            if not data:
+                raise ConnectionResetError("closed before the answer")
+            self._answers = self._framer.feed(data)
+            if self._framer.oversized is not None:
+                raise Malformed("The answer is larger than any acknowledgement")
+        return self._answers.pop(0)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        host, port, _ = self._address
+        self._framer, self._answers = Framer(_ANSWER_BYTES), []
+        self._streams = await asyncio.wait_for(asyncio.open_connection(host, port, ssl=self._ssl), self._timeout)
+        return self._streams
+
+    async def _disconnect(self) -> None:
+        streams, self._streams = self._streams, None
+        if streams is not None:
+            streams[1].close()
+            try:
+                await asyncio.wait_for(streams[1].wait_closed(), self._timeout)
+            except (OSError, TimeoutError):
+                return  # it was broken already: there is nobody to take leave of
+
+    def _attempting(self) -> AsyncRetrying:
+        return AsyncRetrying(
+            stop=stop_after_attempt(self._attempts),
+            wait=wait_exponential_jitter(initial=0.1, max=5.0, jitter=0.1),
+            retry=retry_if_exception_type(OSError),
+            retry_error_callback=_unreachable,
+        )
+
+
+async def send_file(path: Path, url: str, *, ssl: tls.SSLContext | None = None, timeout: float = 30.0) -> AsyncIterator[Acknowledgement]:
+    """Send every message of a file (one, many, or a batch), in order, one after the other's answer; yields the answers."""
+    messages = split(await asyncio.to_thread(path.read_bytes))
+    async with Sender(url, ssl=ssl, timeout=timeout) as sender:
+        for message in messages:
+            yield await sender.send(message)
+
+
+def _expected(message: bytes) -> tuple[str, str]:
+    """(MSH-10, which answer ends the exchange: "accept" or "application") of a message that is about to be sent."""
+    try:
+        sent = read(message)
+    except Malformed:
+        return "", "accept"
+    asked = asked_for(sent, "AA")
+    return sent.control_id, "application" if asked and asked[-1] == "AA" else "accept"
+
+
+def _unreachable(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, tls.SSLError):
+        raise Unavailable("No TLS connection can be made to the receiver", advice="Check its certificate, and ours.") from error
+    raise Unavailable("The receiver cannot be reached, or closes unanswered", advice="Check the address, and the receiver's log.") from error
