@@ -60,7 +60,7 @@ def label_stay(encounter: Json, parts: Sequence[Json], facts: StayFacts, part2: 
     )
 
 
-def label_record(person: PersonRecord) -> PersonRecord:
+def label_person(person: PersonRecord) -> PersonRecord:
     """Everything in a person's record, labelled: called once, between the fold and whatever reads it."""
     by_stay = {stay.id: stay for stay in person.stays}
 
