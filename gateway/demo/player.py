@@ -17,6 +17,7 @@ import httpx
 from gateway.demo.agencies import NotDone, Partner
 from gateway.demo.county import County, Hospital
 from gateway.demo.scenario import Moment, Scenario, materialize
+from gateway.er7.acknowledgements import Acknowledgement
 from gateway.er7.charsets import codec
 
 SetClock = Callable[[datetime], Awaitable[None]]
@@ -26,7 +27,7 @@ SetClock = Callable[[datetime], Awaitable[None]]
 class Line(Protocol):
     """An open MLLP connection: sends one message, returns the acknowledgement."""
 
-    async def send(self, message: bytes) -> bytes: ...
+    async def send(self, message: bytes) -> Acknowledgement: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +62,17 @@ class Cast:
         step = moment.step
         if step.sends:
             hospital = self.hospitals[step.who]
-            code, text = acknowledgement(await self.lines[step.who].send(encode(moment.message, hospital.charset)))
-            return Outcome(moment, code, text)
+            answer = await self.lines[step.who].send(encode(moment.message, hospital.charset))
+            return Outcome(moment, answer.code, answer.text)
         details = step.details or {}
         client = moment.scenario.client
         try:
-            answer = await self.partners[step.who].do(
+            response = await self.partners[step.who].do(
                 step.does, str(details.get("mrn") or (client.mrn if client else "")), moment.at, details, moment.appointment
             )
         except NotDone as reason:
             return Outcome(moment, "failed", str(reason))
-        return Outcome(moment, str(answer.status_code))
+        return Outcome(moment, str(response.status_code))
 
 
 async def play(
@@ -113,11 +114,3 @@ def encode(message: str, charset: str) -> bytes:
     header = message.split("\r", 1)[0].split("|")
     said = header[17] if header[0] == "MSH" and len(header) > 17 else ""
     return message.encode(codec(said or charset))
-
-
-def acknowledgement(answer: bytes) -> tuple[str, str]:
-    """MSA-1 and, where there is one, the reason in ERR-8 or MSA-3, of an acknowledgement that the gateway wrote."""
-    segments = [line.split("|") for line in answer.decode("utf-8", "replace").replace("\n", "\r").split("\r")]
-    code = next((segment[1] for segment in segments if segment[0] == "MSA" and len(segment) > 1), "")
-    reason = next((segment[8] for segment in segments if segment[0] == "ERR" and len(segment) > 8), "")
-    return code, reason

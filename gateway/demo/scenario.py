@@ -34,6 +34,7 @@ from importlib import resources
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
+from gateway.demo.county import COUNTY_ZONE
 from gateway.errors import Invalid
 from transitions.model import ClosedAs, FlagCode, FollowUpState, Queue, Status, Tier
 
@@ -146,14 +147,19 @@ def read(file_name: str, text: str) -> Scenario:
 def materialize(scenarios: Iterable[Scenario], zones: Mapping[str, str], end: datetime) -> list[Moment]:
     """Every step of every scenario at its moment, in the order of time; steps of one moment keep their order.
 
-    `zones` gives each actor's IANA time zone; `end` is the moment at which the fortnight ends (aware). Raises `Invalid` where a step's actor is
+    `zones` gives each actor's IANA time zone; `end` is the moment at which the fortnight ends (aware), and the county's date then is day 14 for
+    everybody. Raises `Invalid` where a step's actor is
     unknown or its moment lies after `end`.
     """
-    moments = [_moment(scenario, step, zones, end) for scenario in scenarios for step in scenario.steps]
-    return sorted(moments, key=lambda moment: moment.at)
+    today = end.astimezone(ZoneInfo(COUNTY_ZONE)).date()
+    moments = [_moment(scenario, step, zones, today) for scenario in scenarios for step in scenario.steps]
+    for moment in moments:
+        if moment.at > end:
+            raise Invalid("A step lies after the fortnight's end", location=_place(moment.scenario, moment.step))
+    return sorted(moments, key=lambda moment: moment.at.timestamp())
 
 
-def fill(text: str, at: datetime, end: datetime) -> str:
+def fill(text: str, at: datetime, today: date) -> str:
     """A message's text with its placeholders replaced by HL7 times in the zone of `at`, and its lines ended by CR."""
 
     def replace(match: re.Match[str]) -> str:
@@ -161,7 +167,7 @@ def fill(text: str, at: datetime, end: datetime) -> str:
         if match["day"] is None:
             return _hl7(at, style)
         relative = match["day"][0] in "+-" and not match[0].startswith("{day ")
-        day = at.date() + timedelta(days=int(match["day"])) if relative else _date(int(match["day"]), at.tzinfo, end)
+        day = at.date() + timedelta(days=int(match["day"])) if relative else _date(int(match["day"]), today)
         if match["hour"] is None:
             return day.strftime("%Y%m%d")
         return _hl7(datetime.combine(day, time(int(match["hour"]), int(match["minute"])), at.tzinfo), style)
@@ -169,23 +175,24 @@ def fill(text: str, at: datetime, end: datetime) -> str:
     return "\r".join(_PLACEHOLDER.sub(replace, line) for line in text.strip("\n").split("\n")) + "\r"
 
 
-def _moment(scenario: Scenario, step: Step, zones: Mapping[str, str], end: datetime) -> Moment:
-    place = f"{scenario.name}.toml, day {step.day} {step.time_of_day:%H:%M}"
+def _moment(scenario: Scenario, step: Step, zones: Mapping[str, str], today: date) -> Moment:
     if step.who not in zones:
-        raise Invalid(f'The county knows no "{step.who}"', location=place, advice=f"It knows {', '.join(sorted(zones))}.")
+        raise Invalid(f'The county knows no "{step.who}"', location=_place(scenario, step), advice=f"It knows {', '.join(sorted(zones))}.")
     zone = ZoneInfo(zones[step.who])
-    at = datetime.combine(_date(step.day, zone, end), step.time_of_day, zone)
-    if at > end:
-        raise Invalid("This step lies after the fortnight's end", location=place)
+    at = datetime.combine(_date(step.day, today), step.time_of_day, zone)
     appointment = None
     if step.details and "appointment" in step.details:
-        day, moment_of_day = _relative(step.details["appointment"], place)
-        appointment = datetime.combine(_date(day, zone, end), moment_of_day, zone)
-    return Moment(at, scenario, step, fill(step.sends, at, end) if step.sends else "", appointment)
+        day, moment_of_day = _relative(step.details["appointment"], _place(scenario, step))
+        appointment = datetime.combine(_date(day, today), moment_of_day, zone)
+    return Moment(at, scenario, step, fill(step.sends, at, today) if step.sends else "", appointment)
 
 
-def _date(day: int, zone: Any, end: datetime) -> date:
-    return end.astimezone(zone).date() + timedelta(days=day - TODAY)
+def _place(scenario: Scenario, step: Step) -> str:
+    return f"{scenario.name}.toml, day {step.day} {step.time_of_day:%H:%M}"
+
+
+def _date(day: int, today: date) -> date:
+    return today + timedelta(days=day - TODAY)
 
 
 def _hl7(moment: datetime, style: str) -> str:

@@ -1,0 +1,59 @@
+"""Who may see the pages. On loopback: whoever holds the one-time link that the gateway printed when it started.
+
+The link opens one session; the session is a random cookie that scripts cannot read and other sites cannot send. Both live in this process
+alone: when it ends, every session ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+COOKIE = "gateway-session"
+INVITATION_LASTS = 24 * 3600.0  # seconds, wall clock
+SESSION_LASTS = 12 * 3600.0
+
+Role = Literal["coordinator"]
+
+
+@dataclass(slots=True)
+class Sessions:
+    """Invitations and sessions, kept as SHA-256 digests only. `clock` is the wall clock in seconds."""
+
+    clock: Callable[[], float] = time.time
+    _invitations: dict[bytes, tuple[Role, float]] = field(default_factory=dict)
+    _sessions: dict[bytes, tuple[Role, float]] = field(default_factory=dict)
+
+    def invite(self, role: Role = "coordinator") -> str:
+        """A new one-time link's path, to be printed where only the right people read it."""
+        token = secrets.token_urlsafe(32)
+        self._invitations[_digest(token)] = (role, self.clock() + INVITATION_LASTS)
+        return f"/enter?invitation={token}"
+
+    def redeem(self, token: str) -> str | None:
+        """The session cookie's value for an invitation, which is then spent; None if it is unknown, spent or too old."""
+        role, ends = self._invitations.pop(_digest(token), (None, 0.0))
+        if role is None or ends < self.clock():
+            return None
+        value = secrets.token_urlsafe(32)
+        self._sessions[_digest(value)] = (role, self.clock() + SESSION_LASTS)
+        return value
+
+    def role(self, cookie: str | None) -> Role | None:
+        """The role of whoever sends this cookie; None without a session."""
+        found = self._sessions.get(_digest(cookie)) if cookie else None
+        if found is None:
+            return None
+        role, ends = found
+        if ends < self.clock():
+            del self._sessions[_digest(cookie or "")]
+            return None
+        return role
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,123 @@
+"""The worklist and one transition for the terminal: aligned, in plain words, within 120 columns."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from gateway.web.wording import Entry, entry, moment_words
+
+WIDTH = 120
+TIER_STYLES = {"urgent": "bold red", "high": "yellow", "standard": ""}
+
+
+def render_worklist(transitions: Sequence[Mapping[str, Any]], now: datetime, agencies: Mapping[str, str] | None = None) -> RenderableType:
+    """Transitions (DESIGN's JSON, in the list's order) as tables: those to work on, then those that are over."""
+    entries = [entry(transition, now, agencies) for transition in transitions]
+    working = [item for item in entries if item.status in ("anticipated", "open")]
+    over = [item for item in entries if item.status not in ("anticipated", "open")]
+    flagged = sum(1 for item in working if item.flags)
+    heading = Text(f"{len(working)} to follow up, {flagged} of them flagged; {len(over)} closed or void. As of {moment_words(now.isoformat())}.")
+    parts: list[RenderableType] = [heading]
+    if working:
+        parts.append(_working(working))
+    if over:
+        parts.append(_over(over))
+    return Group(*parts)
+
+
+def render_transition(transition: Mapping[str, Any], now: datetime, agencies: Mapping[str, str] | None = None) -> RenderableType:
+    """One transition whole: who and where, why it is flagged, what would clear each flag, and what that rests on."""
+    item = entry(transition, now, agencies)
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", width=20)
+    facts.add_column(max_width=WIDTH - 24, overflow="fold")
+    rows = {
+        "Client": f"{item.name}, born {item.born}",
+        "Record numbers": ", ".join(item.numbers) or "none",
+        "Hospital": item.hospital,
+        "Admitted": moment_words(transition.get("admitted")) or "not known",
+        "Discharged": moment_words(transition.get("discharged")) or "not yet",
+        "Expected discharge": moment_words(transition.get("expected_discharge")),
+        "Status": f"{item.status} ({' '.join(part for part in (item.since, item.on and f'on {item.on}') if part)})",
+        "Follow-up": item.follow_up,
+        "Tier": f"{item.tier}{': ' + '; '.join(item.reasons) if item.reasons else ''}",
+        "Whose": item.agency,
+        "Next look": item.next_look or "none",
+    }
+    for name, value in rows.items():
+        if value:
+            facts.add_row(name, Text(value))
+    parts: list[RenderableType] = [facts, Text()]
+    if not item.flags:
+        parts.append(Text("No flag is raised."))
+    for flag in item.flags:
+        parts.append(Text.assemble((flag.title, "bold"), f", since {flag.since}"))
+        parts.append(Padding(Text(f"Cleared by: {flag.clears}"), (0, 0, 0, 2)))
+        for words, reference in flag.evidence:
+            parts.append(Padding(Text(f"Because: {words}{f' ({reference})' if reference else ''}", style="dim"), (0, 0, 0, 2)))
+    return Group(*parts)
+
+
+def _working(entries: Sequence[Entry]) -> Table:
+    table = Table(box=SIMPLE, width=WIDTH, show_lines=False, pad_edge=False, padding=(0, 1, 1, 0))
+    for name, width in (
+        ("Tier", 8),
+        ("Who", 20),
+        ("From", 20),
+        ("Since", 13),
+        ("What is wrong, and what clears it", 29),
+        ("Appointment", 11),
+        ("Agency", 11),
+    ):
+        table.add_column(name, min_width=width, overflow="fold", ratio=3 if width == 29 else None)
+    for item in entries:
+        table.add_row(
+            Text(item.tier, style=TIER_STYLES.get(item.tier, "")),
+            Text.assemble((item.name, "bold"), f"\nborn {item.born}"),
+            Text(item.hospital),
+            Text(f"{item.since}\n{item.on}".rstrip()),
+            _flags(item),
+            Text(item.follow_up),
+            Text(item.agency),
+        )
+    return table
+
+
+def _flags(item: Entry) -> Text:
+    if not item.flags:
+        return Text("nothing", style="dim")
+    lines = [Text.assemble((flag.title, "bold"), f": {flag.clears}") for flag in item.flags]
+    return Text("\n").join(lines)
+
+
+def _over(entries: Sequence[Entry]) -> Table:
+    table = Table(box=SIMPLE, width=WIDTH, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("Over", "Who", "From", "Discharged", "Why"):
+        table.add_column(name, overflow="fold")
+    for item in entries:
+        table.add_row(item.status, Text(f"{item.name}, born {item.born}"), Text(item.hospital), item.on, Text(item.since))
+    return table
+
+
+def print_worklist(transitions: Sequence[Mapping[str, Any]], now: datetime, agencies: Mapping[str, str] | None = None) -> None:
+    """`render_worklist` on stdout."""
+    _console().print(render_worklist(transitions, now, agencies))
+
+
+def print_transition(transition: Mapping[str, Any], now: datetime, agencies: Mapping[str, str] | None = None) -> None:
+    """`render_transition` on stdout."""
+    _console().print(render_transition(transition, now, agencies))
+
+
+def _console() -> Console:
+    """Stdout; as wide as the tables where it is no terminal."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)

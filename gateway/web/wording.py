@@ -1,0 +1,164 @@
+"""A transition's JSON as words for people: what the pages and the terminal both say. Pure.
+
+A transition here is the JSON object of DESIGN's "JSON shapes"; times in it carry the facility's offset, and are shown as they read there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+FLAGS: Mapping[str, str] = {
+    "no-follow-up-scheduled": "No follow-up scheduled",
+    "follow-up-too-late": "Follow-up is too late",
+    "kind-unconfirmed": "Kind of appointment unconfirmed",
+    "not-picked-up": "Not picked up by an agency",
+    "no-contact": "Not reached yet",
+    "missed-appointment": "Missed the appointment",
+    "outcome-unknown": "Outcome not reported",
+    "no-follow-up-7-days": "Not seen within 7 days",
+    "no-follow-up-30-days": "Not seen within 30 days",
+    "left-against-advice": "Left against advice",
+    "emergency-return": "Back in the emergency department",
+    "arrival-not-seen": "Transfer not seen to arrive",
+    "disposition-unknown": "Unknown where to discharged",
+    "service-unknown": "Unknown whether psychiatric",
+    "identity-uncertain": "Identity uncertain",
+}
+"""Each flag in a few words."""
+
+CLOSED_AS: Mapping[str, str] = {
+    "follow-up-kept": "seen",
+    "readmitted": "readmitted",
+    "transferred": "transferred",
+    "died": "died",
+    "hospice": "hospice care",
+    "left-region": "left the region",
+    "unable-to-contact": "could not be reached",
+    "window-elapsed": "window elapsed",
+}
+
+FOLLOW_UP: Mapping[str, str] = {
+    "none": "none",
+    "booked": "booked",
+    "kept": "kept",
+    "missed": "missed",
+    "cancelled": "cancelled",
+    "outcome-unknown": "outcome unknown",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FlagLine:
+    """One flag: its words, since when, what would clear it, and what it rests on as (words, reference)."""
+
+    title: str
+    since: str
+    clears: str
+    evidence: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One transition as a line of the list."""
+
+    id: str
+    name: str
+    born: str
+    numbers: tuple[str, ...]
+    hospital: str
+    status: str  # "anticipated" | "open" | "closed" | "void"
+    since: str  # "8 days ago", "leaves in 2 days", "seen", "discharge cancelled"
+    on: str  # the date behind `since`
+    tier: str
+    reasons: tuple[str, ...]
+    flags: tuple[FlagLine, ...]
+    follow_up: str
+    agency: str
+    next_look: str
+
+
+def entry(transition: Mapping[str, Any], now: datetime, agencies: Mapping[str, str] | None = None) -> Entry:
+    """A transition as words. `now` is the care clock (aware); `agencies` gives names to agency ids."""
+    client = transition["client"]
+    since, on = _since(transition, now)
+    agency = transition.get("agency")
+    return Entry(
+        id=transition["id"],
+        name=client.get("name") or "Name not known",
+        born=client.get("birth_date") or "birth date not known",
+        numbers=tuple(identifier["value"] for identifier in client.get("identifiers") or ()),
+        hospital=transition.get("hospital") or "hospital not known",
+        status=transition["status"],
+        since=since,
+        on=on,
+        tier=transition["tier"],
+        reasons=tuple(transition.get("reasons") or ()),
+        flags=tuple(_flag(flag) for flag in transition["flags"]),
+        follow_up=_follow_up(transition["follow_up"]),
+        agency=(agencies or {}).get(agency, agency) if agency else "Coordinator",
+        next_look=moment_words(transition.get("next_look")),
+    )
+
+
+def moment_words(text: str | None) -> str:
+    """An ISO 8601 time as people write it, "Thu 26 Nov 2026 10:00"; "" for none. A date alone has no hour."""
+    moment = read_time(text)
+    if moment is None:
+        return ""
+    return f"{moment:%a} {moment.day} {moment:%b %Y}" + (f" {moment:%H:%M}" if text and len(text) > len("2026-11-26") else "")
+
+
+def read_time(text: str | None) -> datetime | None:
+    """An aware datetime, in the offset that was written; UTC where none was."""
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _flag(flag: Mapping[str, Any]) -> FlagLine:
+    evidence = tuple((item["text"], item.get("reference") or "") for item in flag.get("evidence") or ())
+    return FlagLine(FLAGS.get(flag["code"], flag["code"]), moment_words(flag.get("since")), flag["clears"], evidence)
+
+
+def _since(transition: Mapping[str, Any], now: datetime) -> tuple[str, str]:
+    status = transition["status"]
+    if status == "void":
+        return "discharge cancelled", ""
+    discharged, expected = transition.get("discharged"), transition.get("expected_discharge")
+    if status == "closed":
+        return CLOSED_AS.get(transition.get("closed_as") or "", "closed"), _day(discharged)
+    if status == "anticipated":
+        if not expected:
+            return "leaves soon", ""
+        days = _days(expected, now)
+        return f"{'was to leave' if days.endswith(('ago', 'yesterday')) else 'leaves'} {days}", _day(expected)
+    return f"left {_days(discharged, now)}" if discharged else "left, day not known", _day(discharged)
+
+
+def _days(text: str | None, now: datetime) -> str:
+    """A day seen from today, counted in calendar days where it was written."""
+    moment = read_time(text)
+    if moment is None:
+        return "on a day not known"
+    offset = timezone(moment.utcoffset() or timedelta())
+    days = (moment.date() - now.astimezone(offset).date()).days
+    if days == 0:
+        return "today"
+    if abs(days) == 1:
+        return "tomorrow" if days > 0 else "yesterday"
+    return f"in {days} days" if days > 0 else f"{-days} days ago"
+
+
+def _day(text: str | None) -> str:
+    moment = read_time(text)
+    return f"{moment:%a} {moment.day} {moment:%b}" if moment else ""
+
+
+def _follow_up(follow_up: Mapping[str, Any]) -> str:
+    state = FOLLOW_UP.get(follow_up["state"], follow_up["state"])
+    start = read_time(follow_up.get("start"))
+    return f"{state} {start:%a} {start.day} {start:%b} {start:%H:%M}" if start else state
