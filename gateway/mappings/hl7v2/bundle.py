@@ -1,0 +1,105 @@
+"""One message -> one transaction Bundle: step 2 of the journey alone (`gateway convert`). Imports no database, web or validation library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gateway.er7 import reader
+from gateway.fhir.references import place
+from gateway.mappings.feeds.profile import FeedProfile, match
+from gateway.mappings.hl7v2.required import complete
+from gateway.mappings.hl7v2.translate import translate
+from gateway.records.statements import Fragment, Identify, Json, Statement, Translation
+
+BASE = "https://gateway.invalid/fhir/"
+"""Where the entries say they live: FHIR resolves relative references against it, and nobody can ever own that name (RFC 2606)."""
+
+
+def convert(data: bytes, profiles: Sequence[FeedProfile], received: int, identify: Identify) -> Iterator[Json]:
+    """A transaction Bundle for each message in `data` (one, several, a batch). Raises GatewayError at the first that cannot be taken:
+    whoever wants the rest splits first (`er7.reader.split`) and converts piece by piece."""
+    for piece in reader.split(data):
+        message = reader.read(piece)
+        profile = match(profiles, message.application, message.facility)
+        if profile.charset:
+            message = reader.read(piece, profile.charset)
+        yield bundle(translate(message, profile, received, identify), identify)
+
+
+def bundle(translation: Translation, identify: Identify) -> Json:
+    """The resources of one translation, each under its own id, all references resolved within; a person that a merge retires too."""
+    entries: dict[str, Json] = {}
+    person = next((one.person[0] for one in translation.statements if one.person), "")
+    patient = identify("Patient", person) if person else ""
+    stay = next((one for one in translation.statements if one.kind == "stay"), None)
+    encounter = _subject_id("Encounter", stay, translation, identify) if stay else ""
+    for statement in translation.statements:
+        if statement.kind == "merge":
+            _merge(statement, entries, identify)
+        elif statement.own is not None:
+            _add(_own(statement, translation, identify, patient, encounter), entries)
+            for fragments in statement.parts.values():
+                for fragment in fragments:
+                    _add(_part(fragment, statement, identify, patient, encounter if statement.kind == "stay" else "", person), entries)
+    for shared in translation.shared:
+        _add(shared.resource, entries)
+    return {"resourceType": "Bundle", "type": "transaction", "entry": list(entries.values())}
+
+
+def _subject_id(kind: str, statement: Statement, translation: Translation, identify: Identify) -> str:
+    """By its first key; a stay without a number by its person, facility and admission, else by the time it was told."""
+    if statement.keys:
+        return identify(kind, statement.keys[0])
+    since = statement.facts.get("admitted") or translation.heading.recorded
+    return identify(kind, f"urn:gateway:stay:{translation.heading.facility}|{statement.person[0]}|{since}")
+
+
+def _own(statement: Statement, translation: Translation, identify: Identify, patient: str, encounter: str) -> Json:
+    assert statement.own is not None
+    kind = statement.own["resourceType"]
+    resource = complete(statement.own)
+    if resource is statement.own:
+        resource = dict(resource)
+    if kind == "Patient":
+        resource["id"] = patient
+        return resource
+    resource["id"] = encounter if kind == "Encounter" else _subject_id(kind, statement, translation, identify)
+    return place(resource, f"Patient/{patient}", f"Encounter/{encounter}" if encounter and kind != "Encounter" else None)
+
+
+def _part(fragment: Fragment, statement: Statement, identify: Identify, patient: str, encounter: str, person: str) -> Json:
+    resource = place(fragment.resource, f"Patient/{patient}", f"Encounter/{encounter}" if encounter else None)
+    kind = resource["resourceType"]
+    resource["id"] = identify(kind, f"{encounter or person}|{fragment.local}")
+    return resource
+
+
+def _merge(statement: Statement, entries: dict[str, Json], identify: Identify) -> None:
+    """The Patient that stands and the one that gave way point at each other, as FHIR's link says it."""
+    if statement.facts.get("effect") == "unlink":
+        return
+    kind = "replaces" if statement.facts.get("effect") == "merge" else "seealso"
+    survivor = identify("Patient", statement.keys[0])
+    for key in statement.retires[:1]:
+        retired = identify("Patient", key)
+        if retired == survivor or f"Patient/{retired}" in entries:
+            continue
+        system, _, value = key.rpartition("|")
+        back = {"other": {"reference": f"Patient/{survivor}"}, "type": "replaced-by" if kind == "replaces" else "seealso"}
+        gone: Json = {"resourceType": "Patient", "id": retired, "identifier": [{"system": system, "value": value}], "link": [back]}
+        if kind == "replaces":
+            gone["active"] = False
+        _add(complete(gone), entries)
+        standing = entries.get(f"Patient/{survivor}")
+        if standing is not None:
+            resource = standing["resource"]
+            resource["link"] = [*resource.get("link", ()), {"other": {"reference": f"Patient/{retired}"}, "type": kind}]
+        else:
+            first, _, second = statement.keys[0].rpartition("|")
+            link = {"other": {"reference": f"Patient/{retired}"}, "type": kind}
+            _add(complete({"resourceType": "Patient", "id": survivor, "identifier": [{"system": first, "value": second}], "link": [link]}), entries)
+
+
+def _add(resource: Json, entries: dict[str, Json]) -> None:
+    path = f"{resource['resourceType']}/{resource['id']}"
+    entries[path] = {"fullUrl": f"{BASE}{path}", "resource": resource, "request": {"method": "PUT", "url": path}}

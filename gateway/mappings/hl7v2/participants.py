@@ -1,0 +1,66 @@
+"""PV1-7, 8, 9, 17, 52, PV2-13, ROL and PRT -> Encounter.participant."""
+
+from __future__ import annotations
+
+from gateway.er7.reader import Segment
+from gateway.mappings import tables
+from gateway.mappings.hl7v2 import datatypes, shared
+from gateway.mappings.hl7v2.context import Context
+from gateway.records.statements import Json
+
+_SYSTEM = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+_ROLES = tables.codings("0443-provider-role")
+
+
+def _role(code: str, display: str) -> list[Json]:
+    return [{"coding": [{"system": _SYSTEM, "code": code, "display": display}]}]
+
+
+_OF_PV1 = (
+    (7, _role("ATND", "attender")),
+    (8, _role("REF", "referrer")),
+    (9, _role("CON", "consultant")),
+    (17, _role("ADM", "admitter")),
+    (52, _role("PART", "Participation")),
+)
+_REFERRER = _role("REF", "referrer")
+
+
+def participants(context: Context, pv1: Segment | None) -> list[Json]:
+    """Everybody who takes part in the stay, each with the role; one person in one role once."""
+    found: list[Json] = []
+    if pv1 is not None:
+        for field, role in _OF_PV1:
+            for xcn in context.every(pv1, field):
+                who = shared.practitioner(context, xcn)
+                if who:
+                    found.append({"type": role, "individual": who})
+    pv2 = context.message.first("PV2")
+    if pv2 is not None:
+        for xcn in context.every(pv2, 13):
+            who = shared.practitioner(context, xcn)
+            if who:
+                found.append({"type": _REFERRER, "individual": who})
+    for name, role_field, who_field, start, end in (("ROL", 3, 4, 5, 6), ("PRT", 4, 5, 11, 12)):
+        for segment in context.message.all(name):
+            found += _told(context, segment, role_field, who_field, start, end)
+    return [one for position, one in enumerate(found) if one not in found[:position]]
+
+
+def _told(context: Context, segment: Segment, role_field: int, who_field: int, start: int, end: int) -> list[Json]:
+    """ROL or PRT: role and person (and PRT's time); an action code that takes somebody out (DE, DC, UN) adds nobody."""
+    if context.text(segment, 2).upper() in ("DE", "DC", "D", "UN", "CO"):
+        return []
+    role = datatypes.tabled(context, context.one(segment, role_field), _ROLES, ("provider-role", "0443"), f"{segment.name}-{role_field}")
+    period = datatypes.period(context, segment.value(start), segment.value(end))
+    found = []
+    for xcn in context.every(segment, who_field):
+        who = shared.practitioner(context, xcn)
+        if who:
+            one: Json = {"individual": who}
+            if role:
+                one["type"] = [role]
+            if period:
+                one["period"] = period
+            found.append(one)
+    return found

@@ -1,0 +1,93 @@
+"""NK1, GT1 -> RelatedPerson: family, contacts, and who pays."""
+
+from __future__ import annotations
+
+from gateway.er7.reader import Segment
+from gateway.mappings import tables
+from gateway.mappings.hl7v2 import datatypes
+from gateway.mappings.hl7v2.context import Context
+from gateway.records.statements import Fragment, Json
+
+_RELATIONSHIPS = tables.codings("0063-relationship")
+_ROLES = tables.codings("0131-contact-role")
+_GENDERS = tables.targets("0001-gender")
+_GUARANTOR: Json = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-RoleClass", "code": "GUAR", "display": "guarantor"}]}
+
+
+def next_of_kin(context: Context) -> list[Fragment]:
+    """NK1 -> RelatedPerson; one without name, organization, number or address says nobody and is left out."""
+    found = []
+    for nk1 in context.message.all("NK1"):
+        relationship = _relationships(context, nk1)
+        resource = _person(context, nk1, 2, 4, ((5, "home"), (6, "work"), (40, "")), 15, 16)
+        organization = context.text(nk1, 13)
+        if organization and "name" not in resource:
+            resource["name"] = [{"text": organization}]
+        if len(resource) == 2:
+            continue
+        if relationship:
+            resource["relationship"] = relationship
+        period = datatypes.period(context, nk1.value(8), nk1.value(9))
+        if period:
+            resource["period"] = period
+        language = datatypes.concept(context, context.one(nk1, 20))
+        if language:
+            resource["communication"] = [{"language": language}]
+        found.append(Fragment(resource, _local(resource, nk1)))
+    return found
+
+
+def guarantors(context: Context) -> list[Fragment]:
+    """GT1 -> RelatedPerson with the role of guarantor; a patient who pays alone is no related person."""
+    found = []
+    for gt1 in context.message.all("GT1"):
+        relation = context.one(gt1, 11)
+        if relation is not None and (relation[0].upper() in ("SEL", "SELF", "S") or relation[1].upper() == "SELF"):
+            continue
+        resource = _person(context, gt1, 3, 5, ((6, "home"), (7, "work")), 9, 8)
+        organization = context.text(gt1, 21)
+        if organization and "name" not in resource:
+            resource["name"] = [{"text": organization}]
+        if len(resource) == 2:
+            continue
+        own = datatypes.tabled(context, relation, _RELATIONSHIPS, ("relationship", "0063"), "relationship")
+        resource["relationship"] = [_GUARANTOR, own] if own else [_GUARANTOR]
+        found.append(Fragment(resource, _local(resource, gt1)))
+    return found
+
+
+def _relationships(context: Context, nk1: Segment) -> list[Json]:
+    relation = datatypes.tabled(context, context.one(nk1, 3), _RELATIONSHIPS, ("relationship", "0063"), "relationship")
+    role = datatypes.tabled(context, context.one(nk1, 7), _ROLES, ("contact-role", "0131"), "NK1-7")
+    return [one for one in (relation, role) if one]
+
+
+def _person(context: Context, segment: Segment, name: int, address: int, telecom: tuple[tuple[int, str], ...], sex: int, born: int) -> Json:
+    resource: Json = {"resourceType": "RelatedPerson", "active": True}
+    names = [one for xpn in context.every(segment, name) if (one := datatypes.name(context, xpn))]
+    if names:
+        resource["name"] = names
+    points: list[Json] = []
+    for field, use in telecom:
+        points += [one for xtn in context.every(segment, field) if (one := datatypes.telecom(context, xtn, use))]
+    if points:
+        resource["telecom"] = points
+    addresses = [one for xad in context.every(segment, address) if (one := datatypes.address(context, xad))]
+    if addresses:
+        resource["address"] = addresses
+    gender = _GENDERS.get(context.text(segment, sex).upper())
+    if gender:
+        resource["gender"] = gender
+    birth = context.moment(segment, born)
+    if birth:
+        resource["birthDate"] = birth.text[:10]
+    return resource
+
+
+def _local(resource: Json, segment: Segment) -> str:
+    """What tells one related person from another: the name, else the place in the list."""
+    names = resource.get("name")
+    if not names:
+        return f"{segment.name}#{segment.number}"
+    words = names[0].get("text") or " ".join((names[0].get("family", ""), *names[0].get("given", ())))
+    return f"{segment.name}|{words.upper()}"

@@ -1,0 +1,110 @@
+"""XCN, XON, PL -> Practitioner, Organization, Location: resources that many people's records refer to."""
+
+from __future__ import annotations
+
+from gateway.mappings.hl7v2 import datatypes, keys
+from gateway.mappings.hl7v2.context import Context
+from gateway.mappings.hl7v2.values import Composite
+from gateway.records.statements import Json
+
+_PHYSICAL = "http://terminology.hl7.org/CodeSystem/location-physical-type"
+_BED: Json = {"coding": [{"system": _PHYSICAL, "code": "bd", "display": "Bed"}]}
+_ROOM: Json = {"coding": [{"system": _PHYSICAL, "code": "ro", "display": "Room"}]}
+_WARD: Json = {"coding": [{"system": _PHYSICAL, "code": "wa", "display": "Ward"}]}
+
+
+def practitioner(context: Context, xcn: Composite | None) -> Json | None:
+    """XCN -> a reference to a Practitioner, with the name to show. Without a family name, which US Core asks for, a reference by identifier alone."""
+    if xcn is None:
+        return None
+    known = context.remembered("Practitioner", xcn.raw)
+    if known is not None:
+        return known
+    human = datatypes.name(context, xcn, first=1)
+    found, key = _identified(context, xcn)
+    if human is None or "family" not in human:
+        if found is None:
+            return {"display": " ".join(human["given"])} if human else None
+        return context.remember("Practitioner", xcn.raw, {"identifier": found, **({"display": " ".join(human["given"])} if human else {})})
+    if not key:
+        words = " ".join((human["family"], *human.get("given", ()))).upper()
+        key = f"urn:gateway:name:{context.facility}|{words}"
+    resource: Json = {"resourceType": "Practitioner", "active": True, "name": [human]}
+    if found is not None:
+        resource["identifier"] = [found]
+    reference = context.share("Practitioner", key, resource)
+    shown = " ".join((*human.get("prefix", ()), *human.get("given", ()), human["family"], *human.get("suffix", ())))
+    return context.remember("Practitioner", xcn.raw, {**reference, "display": shown})
+
+
+def _identified(context: Context, xcn: Composite) -> tuple[Json | None, str]:
+    """The identifier within an XCN, and its key."""
+    value = xcn[0]
+    if not value or keys.is_placeholder(value):
+        return None, ""
+    kind = keys.TYPES.get(xcn[12].upper(), "")
+    system = keys.system(xcn.hierarchic(8), kind or "PRN", context.facility, context.profile.authorities)
+    found: Json = {"system": system, "value": value}
+    if system == keys.NPI:
+        kind = "NPI"
+    if kind:
+        found["type"] = datatypes.IDENTIFIER_TYPES[kind]
+    return found, f"{system}|{value}"
+
+
+def organization(context: Context, xon: Composite | None, identified: Composite | None = None) -> Json | None:
+    """XON -> a reference to an Organization; `identified` is a CX that names it where the XON has no id (IN1-3 beside IN1-4)."""
+    if xon is None and identified is None:
+        return None
+    label = xon[0] if xon else ""
+    if identified is not None:
+        value, hd, kind = identified[0], identified.hierarchic(3), identified[4]
+    else:
+        assert xon is not None
+        value, hd, kind = xon[9] or xon[2], xon.hierarchic(5), xon[6]
+    if not label and not value:
+        return None
+    system = keys.system(hd, keys.TYPES.get(kind.upper(), "") or "XX", context.facility, context.profile.authorities) if value else ""
+    key = f"{system}|{value}" if value and not keys.is_placeholder(value) else f"urn:gateway:name:{context.facility}|{label.upper()}"
+    resource: Json = {"resourceType": "Organization", "active": True, "name": label or value}
+    if value:
+        resource["identifier"] = [{"system": system, "value": value}]
+    return {**context.share("Organization", key, resource), "display": label or value}
+
+
+def hospital(context: Context, named: str = "") -> Json:
+    """The reference to the sending hospital: the profile's name for people, else what the message says (`named`), else MSH-4."""
+    shown = context.profile.hospital or named or context.sender_key
+    resource: Json = {"resourceType": "Organization", "active": True, "name": shown}
+    return {**context.share("Organization", f"urn:gateway:hospital|{context.facility}", resource), "display": shown}
+
+
+def location(context: Context, pl: Composite | None) -> Json | None:
+    """PL (point of care, room, bed, facility, …, building, floor, description) -> a reference to a Location, with its ward above it."""
+    if pl is None:
+        return None
+    known = context.remembered("Location", pl.raw)
+    if known is not None:
+        return known
+    ward, room, bed, site, building, floor = pl[0], pl[1], pl[2], pl[3], pl[6], pl[7]
+    shown = " ".join(part for part in (ward, room if room != ward else "", bed) if part) or pl[8] or building or site
+    if not shown:
+        return None
+    # The status of the bed and the kind of person there (PL-5, PL-6) change from message to message and make no other place.
+    key = f"urn:gateway:location:{context.facility}|{'^'.join((ward, room, bed, site, building, floor))}".rstrip("^")
+    resource: Json = {"resourceType": "Location", "status": "active", "name": shown, "mode": "instance"}
+    described = pl[8] or ", ".join(part for part in (building, floor and f"floor {floor}") if part)
+    if described and described != shown:
+        resource["description"] = described
+    if bed:
+        resource["physicalType"] = _BED
+    elif room:
+        resource["physicalType"] = _ROOM
+    elif ward:
+        resource["physicalType"] = _WARD
+    if ward and (room or bed):
+        above: Json = {"resourceType": "Location", "status": "active", "name": ward, "mode": "instance", "physicalType": _WARD}
+        above_key = f"urn:gateway:location:{context.facility}|{'^'.join((ward, '', '', site))}".rstrip("^")
+        resource["partOf"] = context.share("Location", above_key, above)
+    resource["managingOrganization"] = hospital(context, site)
+    return context.remember("Location", pl.raw, {**context.share("Location", key, resource), "display": shown})

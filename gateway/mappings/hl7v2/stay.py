@@ -1,0 +1,371 @@
+"""PV1, PV2 -> Encounter and StayFacts: what one message says of one stay."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple, cast
+
+from gateway.er7.dates import Moment
+from gateway.er7.reader import Segment
+from gateway.mappings import tables
+from gateway.mappings.hl7v2 import clinical, datatypes, keys, shared
+from gateway.mappings.hl7v2.context import Context, place
+from gateway.mappings.hl7v2.participants import participants
+from gateway.mappings.hl7v2.person import RESTRICTED, yes
+from gateway.mappings.hl7v2.values import Composite
+from gateway.records.statements import DiagnosisFact, DispositionFact, Fragment, Json, Statement, StayEffect, StayFacts
+
+_T = "http://terminology.hl7.org/CodeSystem/"
+_V5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter."
+_CLASSES = tables.codings("0004-patient-class")
+_ADMISSION_TYPES = tables.codings("0007-admission-type")
+_DISPOSITIONS = tables.codings("0112-discharge-disposition")
+_WORDS = tables.targets("0112-disposition-words")
+_CONFIDENTIALITY = tables.targets("0177-confidentiality")
+_PRIORITIES = {"1": ("EM", "emergency"), "2": ("UR", "urgent"), "3": ("EL", "elective")}
+_SERVICES = frozenset(("CAR", "MED", "PUL", "SUR", "URO"))  # all that table 0069 suggests
+_READMISSION = frozenset("R")
+_SOURCES = frozenset("123456789")  # table 0023
+_AMBULATORY = frozenset([f"A{digit}" for digit in range(10)] + [f"B{digit}" for digit in range(1, 7)])  # table 0009
+_TIMESTAMP = re.compile(r"(?:19|20)[0-9]{10}(?:[0-9]{2})?(?:\.[0-9]+)?(?:[+-][0-9]{4})?")
+_STATUS: dict[str, str] = {
+    "admit": "in-progress",
+    "register": "in-progress",
+    "pre-admit": "planned",
+    "cancel-pre-admit": "cancelled",
+    "cancel-admit": "cancelled",
+    "transfer": "in-progress",
+    "cancel-transfer": "in-progress",
+    "to-inpatient": "in-progress",
+    "to-outpatient": "in-progress",
+    "pending-discharge": "in-progress",
+    "cancel-pending-discharge": "in-progress",
+    "discharge": "finished",
+    "cancel-discharge": "in-progress",
+    "leave": "onleave",
+    "return": "in-progress",
+    "delete": "entered-in-error",
+}
+_UNSAID = ("", "1", "N", '""')
+
+
+class Visit(NamedTuple):
+    """The numbers of a visit: identifiers for the Encounter, and keys strongest first."""
+
+    identifiers: list[Json]
+    keys: tuple[str, ...]
+
+    @property
+    def numbered(self) -> bool:
+        """It is named by a visit number, not merely by an account."""
+        return bool(self.keys) and self.keys[0].startswith("urn:gateway:visit:")
+
+
+def visit(context: Context, pv1: Segment | None, pid: Segment | None) -> Visit:
+    """PV1-19, PV1-50 and PID-18, and the account or visit numbers that stand among PID-3."""
+    identifiers: list[Json] = []
+    found: dict[str, None] = {}
+    for segment, field, kind in ((pv1, 19, "VN"), (pv1, 50, "VN"), (pid, 18, "AN")):
+        for cx in context.every(segment, field) if segment is not None else ():
+            _number(context, cx, kind, identifiers, found)
+    if pid is not None:
+        for cx in context.every(pid, 3):
+            stated = keys.TYPES.get(cx[4].upper(), "")
+            if stated in ("VN", "AN"):
+                _number(context, cx, stated, identifiers, found)
+    strongest = sorted(found, key=lambda key: key.startswith("urn:gateway:account:"))
+    return Visit(identifiers, tuple(strongest))
+
+
+def _number(context: Context, cx: Composite, kind: str, identifiers: list[Json], found: dict[str, None]) -> None:
+    key = keys.of_visit(cx, context.facility, account=kind == "AN") if cx[0] else ""
+    if not key:
+        return
+    if key not in found:
+        system = keys.universal(*cx.hierarchic(3)) or key.rpartition("|")[0]
+        identifiers.append({"type": datatypes.IDENTIFIER_TYPES[kind], "system": system, "value": cx[0]})
+    found[key] = None
+
+
+def says_anything(context: Context, pv1: Segment | None, named: Visit) -> bool:
+    """Whether the message speaks of a stay at all: its event does, or PV1 names one or says more than `|1|N|`."""
+    effect = context.event.stay
+    if effect in ("", "none"):
+        return pv1 is not None and named.numbered
+    if effect != "update":
+        return True
+    if pv1 is None:
+        return named.numbered
+    if named.numbered:
+        return True
+    said = [field for field in range(3, len(pv1) + 1) if field != 51 and pv1.field(field) not in _UNSAID]
+    return bool(said)
+
+
+def statement(
+    context: Context,
+    pv1: Segment | None,
+    named: Visit,
+    person: tuple[str, ...],
+    parts: dict[str, list[Fragment]],
+    diagnoses: list[DiagnosisFact],
+) -> Statement:
+    """The stay: Encounter in part, its facts, and what hangs on it."""
+    effect = cast(StayEffect, context.event.stay or "none")
+    own: Json = {"resourceType": "Encounter"}
+    facts = StayFacts(effect=effect, facility=context.sender_key, zone=context.zone_name)
+    deletes: list[str] = []
+    status = _STATUS.get(effect)
+    if status:
+        own["status"] = status
+    if named.identifiers:
+        own["identifier"] = named.identifiers
+    stay: Json = {}
+    if pv1 is not None:
+        _class_and_type(context, pv1, own, facts)
+        _places(context, pv1, own, facts, effect)
+        _service(context, pv1, own, facts)
+        _hospitalization(context, pv1, stay, facts)
+    own["serviceProvider"] = shared.hospital(context, context.text(pv1, 39) if pv1 is not None else "")
+    facts["hospital"] = own["serviceProvider"]["display"]
+    team = participants(context, pv1)
+    if team:
+        own["participant"] = team
+    pv2 = context.message.first("PV2")
+    expected = _second(context, pv2, own, facts, deletes) if pv2 is not None else None
+    _times(context, pv1, own, facts, effect, expected, deletes)
+    if stay:
+        own["hospitalization"] = stay
+    if context.message.all("DG1"):
+        facts["diagnoses"] = diagnoses
+    _feed(context, facts)
+    return Statement("stay", named.keys, person, own, tuple(deletes), parts=parts, facts=facts)
+
+
+def _feed(context: Context, facts: StayFacts) -> None:
+    """What the feed's profile, EVN and MSH say of the stay beside its content."""
+    profile = context.profile
+    units = profile.part2_units
+    unit = (facts.get("unit") or "").casefold()
+    if units and ("*" in units or any(unit == one.casefold() for one in units)):
+        facts["part2"] = True
+    if profile.sud_attested:
+        facts["sud_attested"] = True
+    evn = context.message.first("EVN")
+    occurred = context.moment(evn, 6) if evn is not None else None
+    if occurred:
+        facts["event_at"] = occurred.text
+
+
+def _class_and_type(context: Context, pv1: Segment, own: Json, facts: StayFacts) -> None:
+    said = context.one(pv1, 2)
+    if said is not None:
+        code = context.local(said[0], "class", "0004") or said[0]
+        found = _CLASSES.get(code.upper()) or _CLASSES.get(said[1].upper())
+        if found:
+            own["class"] = found
+            facts["visit_class"] = found["code"]
+        elif code.upper() not in ("N", "U", "C"):
+            context.report(place(pv1, 2), "103", "W", "The patient class is not one of table 0004; the stay was taken without it.")
+    elif pv1.field(2) == '""':
+        facts["visit_class"] = None
+    types = []
+    admission = datatypes.tabled(context, context.one(pv1, 4), _ADMISSION_TYPES, ("admission-type", "0007"), "PV1-4")
+    if admission:
+        types.append(admission)
+    patient_type = datatypes.listed(context, context.one(pv1, 18), "PV1-18")
+    if patient_type:
+        types.append(patient_type)
+    if types:
+        own["type"] = types
+
+
+def _places(context: Context, pv1: Segment, own: Json, facts: StayFacts, effect: str) -> None:
+    assigned = context.one(pv1, 3)
+    places: list[Json] = []
+    if assigned is not None:
+        facts["unit"] = assigned[0] or None
+        kind = kind_of(assigned[0], context.profile.psychiatric_units, context.profile.other_units)
+        facts["unit_kind"] = kind or context.profile.facility_kind or None
+        there = shared.location(context, assigned)
+        if there:
+            status = "planned" if effect == "pre-admit" else "completed" if effect == "discharge" else "active"
+            places.append({"location": there, "status": status})
+    elif pv1.field(3) == '""':
+        facts["unit"] = None
+    elif context.profile.facility_kind:
+        facts["unit_kind"] = context.profile.facility_kind
+    for field, status in ((6, "completed"), (11, "active"), (42, "reserved"), (43, "completed")):
+        elsewhere = None if _is_time(pv1, field) else shared.location(context, context.one(pv1, field))
+        if elsewhere and all(elsewhere["reference"] != one["location"]["reference"] for one in places):
+            places.append({"location": elsewhere, "status": status})
+    if places:
+        own["location"] = places
+
+
+def kind_of(value: str, psychiatric: tuple[str, ...], other: tuple[str, ...]) -> str:
+    """ "psychiatric", "other" or "" by the profile's lists: exact, any case."""
+    folded = value.casefold()
+    if not folded:
+        return ""
+    if any(folded == one.casefold() for one in psychiatric):
+        return "psychiatric"
+    return "other" if any(folded == one.casefold() for one in other) else ""
+
+
+def _service(context: Context, pv1: Segment, own: Json, facts: StayFacts) -> None:
+    said = context.one(pv1, 10)
+    if said is not None:
+        code = said[0] or said[1]
+        service = datatypes.listed(context, said, "PV1-10", "0069", _SERVICES)
+        if service:
+            own["serviceType"] = service
+        facts["service"] = code
+        kind = kind_of(code, context.profile.psychiatric_services, context.profile.other_services)
+        facts["service_kind"] = kind or None
+    elif pv1.field(10) == '""':
+        facts["service"] = None
+
+
+def _hospitalization(context: Context, pv1: Segment, stay: Json, facts: StayFacts) -> None:
+    preadmit = context.one(pv1, 5)
+    if preadmit is not None and preadmit[0]:
+        stay["preAdmissionIdentifier"] = {"system": f"urn:gateway:facility:{context.facility}:PREADMIT", "value": preadmit[0]}
+    readmission = datatypes.listed(context, context.one(pv1, 13), "PV1-13", "0092", _READMISSION)
+    if readmission:
+        stay["reAdmission"] = readmission
+    source = datatypes.listed(context, context.one(pv1, 14), "PV1-14", "0023", _SOURCES)
+    if source:
+        stay["admitSource"] = source
+    arrangements = [one for cwe in context.every(pv1, 15) if (one := datatypes.listed(context, cwe, "PV1-15", "0009", _AMBULATORY))]
+    if arrangements:
+        stay["specialArrangement"] = arrangements
+    courtesy = datatypes.listed(context, context.one(pv1, 16), "PV1-16")
+    if courtesy:
+        stay["specialCourtesy"] = [courtesy]
+    diet = datatypes.listed(context, context.one(pv1, 38), "PV1-38")
+    if diet:
+        stay["dietPreference"] = [diet]
+    left = context.one(pv1, 36)
+    if left is not None:
+        stay["dischargeDisposition"], facts["disposition"] = disposition(context, left)
+        if not facts["disposition"]["code"]:  # type: ignore[index]
+            context.report(place(pv1, 36), "103", "W", "The discharge disposition is not known; the stay is tracked all the same.")
+    elif pv1.field(36) == '""':
+        facts["disposition"] = None
+    if not _is_time(pv1, 37):
+        going = context.one(pv1, 37)
+        if going is not None:
+            to = Composite([*going[:2], *[""] * 23])
+            to.raw, to.subcomponents = f"37:{going.raw}", {}
+            shown = going[1] or going[0]
+            to[0], to[1] = shown, ""
+            destination = shared.location(context, to)
+            if destination:
+                stay["destination"] = destination
+                facts["transfer_to"] = shown
+
+
+def disposition(context: Context, said: Composite) -> tuple[Json, DispositionFact]:
+    """PV1-36 -> (CodeableConcept, fact). The normal form is the NUBC FL17 code of two digits, "" when what was sent is none and no word we know."""
+    source, words = said[0] or said[1], said[1]
+    normal = ""
+    for candidate in (context.local(source, "disposition", "0112"), source, words):
+        normal = normal or _normal(candidate)
+    found: Json = {"coding": [_DISPOSITIONS[normal]]} if normal else {}
+    own = datatypes.listed(context, said, "PV1-36")
+    if own and own.get("coding"):
+        found["coding"] = [*found.get("coding", ()), *own["coding"]]
+    found["text"] = words or (own or {}).get("text") or source
+    return found, DispositionFact(source=source, code=normal, text=words or source)
+
+
+def _normal(value: str) -> str:
+    upper = " ".join(value.upper().split())
+    if upper.isascii() and upper.isdigit():
+        two = upper.lstrip("0").rjust(2, "0")
+        return two if two in _DISPOSITIONS else ""
+    return _WORDS.get(upper, "")
+
+
+def _is_time(pv1: Segment, field: int) -> bool:
+    """A sender that is off by some fields puts a time where a code belongs."""
+    return _TIMESTAMP.fullmatch(pv1.value(field)) is not None
+
+
+def _second(context: Context, pv2: Segment, own: Json, facts: StayFacts, deletes: list[str]) -> Moment | None:
+    """PV2; the expected discharge (PV2-9) is returned."""
+    reason = datatypes.concept(context, context.one(pv2, 3))
+    if reason:
+        own["reasonCode"] = [reason]
+        facts["reason"] = clinical.fact(reason, kind="reason")
+    elif pv2.field(3) == '""':
+        facts["reason"] = None
+        deletes.append("reasonCode")
+    extensions = []
+    coming = context.moment(pv2, 8)
+    if coming:
+        extensions.append({"url": _V5 + "plannedStartDate", "valueDateTime": coming.text})
+    going = context.moment(pv2, 9)
+    if going:
+        extensions.append({"url": _V5 + "plannedEndDate", "valueDateTime": going.text})
+    elif pv2.field(9) == '""':
+        facts["expected_discharge"] = None
+    if extensions:
+        own["extension"] = extensions
+    days = context.text(pv2, 11)
+    if days.isascii() and days.isdigit() and len(days) < 6:
+        own["length"] = {"value": int(days), "unit": "d", "system": "http://unitsofmeasure.org", "code": "d"}
+    protection = context.text(pv2, 22).upper()
+    if protection:
+        level = _CONFIDENTIALITY.get(protection)
+        if level is None and yes(protection) is False:
+            level = "N"
+        facts["confidentiality"] = level or "R"
+        if level is None or level != "N":
+            own["meta"] = RESTRICTED if facts["confidentiality"] == "R" else _labelled("V", "very restricted")
+    elif pv2.field(22) == '""':
+        facts["confidentiality"] = None
+    priority = _PRIORITIES.get(context.text(pv2, 25))
+    if priority:
+        own["priority"] = {"coding": [{"system": _T + "v3-ActPriority", "code": priority[0], "display": priority[1]}]}
+    return going
+
+
+def _labelled(code: str, display: str) -> Json:
+    return {"security": [{"system": _T + "v3-Confidentiality", "code": code, "display": display}]}
+
+
+def _times(context: Context, pv1: Segment | None, own: Json, facts: StayFacts, effect: str, expected: Moment | None, deletes: list[str]) -> None:
+    """When the stay began, ended, or is expected to end. Outside A03 a PV1-45 ahead of the recorded time is an expectation; on A13 it is ignored."""
+    period: dict[str, Any] = {}
+    evn = context.message.first("EVN")
+    if pv1 is not None:
+        admitted = context.moment(pv1, 44)
+        if admitted is None:
+            for field in (37, 41):
+                if _is_time(pv1, field):
+                    admitted = context.parse(pv1.value(field), pv1, field)
+                    break
+        if admitted:
+            period["start"] = facts["admitted"] = admitted.text
+        elif pv1.field(44) == '""':
+            facts["admitted"] = None
+        left = context.moment(pv1, 45) if effect != "cancel-discharge" else None
+        if left and (effect == "discharge" or left.instant <= context.recorded):
+            facts["discharged"] = left.text
+            if admitted is None or left.instant >= admitted.instant:
+                period["end"] = left.text
+            else:
+                context.report(place(pv1, 45), "103", "W", "The discharge lies before the admission.")
+            own.setdefault("status", "finished")
+        elif left:
+            expected = expected or left
+        elif pv1.field(45) == '""':
+            facts["discharged"] = None
+    if expected is None and effect == "pending-discharge" and evn is not None:
+        expected = context.moment(evn, 3)
+    if expected:
+        facts["expected_discharge"] = expected.text
+    if period:
+        own["period"] = period

@@ -1,0 +1,171 @@
+"""HL7 v2 message -> statements. Pure: no clock, no I/O; the tables were read when this was imported.
+
+A map a segment group, each reading through `Context`; this module only decides who speaks of what:
+
+    PID PD1              -> person        with NK1 AL1 IAM IN1 GT1 as its parts
+    MRG                  -> merge
+    PV1 PV2 ROL PRT      -> stay          with DG1 PR1 OBX as its parts (as the person's, where the message speaks of no stay)
+    SCH TQ1 AIS AIG AIL AIP -> appointment
+    TXA OBX              -> document
+
+Accounting (`explain`) needs nothing here: as translation is pure and quick, what a value led to is found by translating the message with
+that value and without it.
+"""
+
+from __future__ import annotations
+
+from gateway.er7.reader import Message, Segment
+from gateway.errors import Invalid, Unsupported
+from gateway.mappings.feeds.profile import FeedProfile
+from gateway.mappings.hl7v2 import appointment, clinical, coverage, document, events, merge, observations, person, related, stay
+from gateway.mappings.hl7v2.context import Context
+from gateway.mappings.hl7v2.events import Event
+from gateway.mappings.hl7v2.kept import kept
+from gateway.records.statements import DiagnosisFact, Fragment, Heading, Identify, Statement, Translation
+
+VERSIONS = frozenset(("2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2", "2.9", "2.9.1"))
+_DAY = 24 * 3600 * 1_000_000
+_SUBJECTS_WITHOUT_PERSON = ("slot",)
+
+
+def translate(message: Message, profile: FeedProfile, received: int, identify: Identify) -> Translation:
+    """What one message says. `received` is microseconds since 1970 UTC.
+
+    Raises Unsupported for an event or type that is not taken, and Invalid where nothing can be understood for want of a segment or field; everything
+    less is mapped as far as it goes, and named in `reports`.
+    """
+    event = events.find(message.type, _trigger(message))
+    context = Context(message, profile, event, received, identify)
+    heading = _heading(context)
+    pid = message.first("PID")
+    if pid is None and event.subject not in _SUBJECTS_WITHOUT_PERSON:
+        raise Invalid("The message does not say whom it is about: it has no PID segment", location="PID", advice="Send PID.", condition="100")
+    statements = _statements(context, pid) if pid is not None else []
+    return Translation(heading, tuple(statements), tuple(context.shared.values()), tuple(context.reports), kept(context))
+
+
+def _trigger(message: Message) -> str:
+    """MSH-9.2, else the event of a structure's name (MSH-9.3 "ADT_A03"), else EVN-1."""
+    structure = message.header.value(9, 3)
+    stated = message.header.value(9, 2) or (structure[4:] if structure[3:4] == "_" else "")
+    return (stated or message.trigger).strip().upper()
+
+
+def _statements(context: Context, pid: Segment) -> list[Statement]:
+    message, event = context.message, context.event
+    pv1 = message.first("PV1")
+    named = stay.visit(context, pv1, pid)
+    identifiers, known = person.identity(context, pid)
+    who = known or _unidentified(context, pid, named)
+    spoken = stay.says_anything(context, pv1, named)
+    of_person = _person_parts(context)
+    of_stay, diagnoses = _stay_parts(context)
+    if not spoken:
+        of_person |= of_stay
+        of_stay = {}
+    statements = [person.statement(context, pid, message.first("PD1"), identifiers, who, of_person)]
+    if event.person in ("merge", "link", "unlink"):
+        statements += merge.statements(context)
+    if spoken:
+        statements.append(stay.statement(context, pv1, named, who, of_stay, diagnoses))
+    if event.subject == "appointment":
+        statements.append(appointment.statement(context, who))
+    elif event.subject == "document":
+        statements.append(document.statement(context, who))
+    return statements
+
+
+def _unidentified(context: Context, pid: Segment, named: stay.Visit) -> tuple[str, ...]:
+    """The key of somebody without an identifier that is more than a placeholder: the visit, else, where anything stands in PID-3, this message."""
+    if named.keys:
+        key = named.keys[0]
+    elif pid.field(3) and pid.field(3) != '""':
+        key = context.text(context.message.header, 10) or str(context.recorded)
+    else:
+        raise Invalid("The person has no identifier", location="PID-3", advice="Send a medical record number there.", condition="101")
+    context.report("PID-3", "103", "W", "No identifier there is a person's own; the person is known by this visit or message alone.")
+    return (f"urn:gateway:unidentified:{context.facility}|{key}",)
+
+
+def _person_parts(context: Context) -> dict[str, list[Fragment]]:
+    """What hangs on a person, by segment; a segment that the message does not have says nothing."""
+    by_name = context.message
+    parts: dict[str, list[Fragment]] = {}
+    for segment, read in _PERSON_PARTS:
+        if by_name.first(segment) is not None:
+            parts[segment] = read(context)
+    return parts
+
+
+_PERSON_PARTS = (
+    ("NK1", related.next_of_kin),
+    ("GT1", related.guarantors),
+    ("AL1", clinical.allergies),
+    ("IAM", clinical.adverse_reactions),
+    ("IN1", coverage.coverages),
+)
+
+
+def _stay_parts(context: Context) -> tuple[dict[str, list[Fragment]], list[DiagnosisFact]]:
+    message = context.message
+    parts: dict[str, list[Fragment]] = {}
+    facts: list[DiagnosisFact] = []
+    if message.first("DG1") is not None:
+        parts["DG1"], facts = clinical.diagnoses(context)
+    if message.first("PR1") is not None:
+        parts["PR1"] = clinical.procedures(context)
+    if message.first("OBX") is not None:
+        parts |= observations.observations(context)
+    return parts, facts
+
+
+def _heading(context: Context) -> Heading:
+    """Who said it, what and when; what the envelope leaves out or contradicts is reported."""
+    message, profile, event = context.message, context.profile, context.event
+    header, evn = message.header, message.first("EVN")
+    _check_envelope(context, evn, event)
+    sent = context.moment(header, 7)
+    noted = context.moment(evn, 2) if evn is not None else None
+    latest = context.received + _DAY
+    recorded, source = context.received, "receipt"
+    if noted is not None and noted.instant > latest:
+        context.report("EVN-2", "102", "W", "The recorded time lies more than a day after receipt; another was taken.")
+        noted = None
+    if noted is not None and (len(noted.text) > 10 or sent is None):
+        recorded, source = noted.instant, "EVN-2"
+    elif sent is not None and sent.instant <= latest:
+        recorded, source = sent.instant, "MSH-7"
+    elif sent is not None:
+        context.report("MSH-7", "102", "W", "The message's time lies more than a day after receipt; the time of receipt was taken.")
+    context.recorded = recorded
+    occurred = context.moment(evn, 6) if evn is not None else None
+    processing = context.text(header, 11).upper() or "P"
+    number = context.text(header, 13)
+    return Heading(
+        sender=profile.name,
+        facility=context.sender_key,
+        event=event.name,
+        control_id=context.text(header, 10),
+        recorded=recorded,
+        recorded_from=source,
+        message_time=sent.instant if sent is not None else 0,
+        sequence=int(number) if number.isascii() and number.isdigit() and len(number) < 16 else 0,
+        occurred=occurred.text if occurred is not None else "",
+        test=processing not in profile.processing_ids,
+    )
+
+
+def _check_envelope(context: Context, evn: Segment | None, event: Event) -> None:
+    header = context.message.header
+    if not context.text(header, 10):
+        context.report("MSH-10", "101", "W", "The message has no control ID; repeats of it cannot be known.")
+    version = context.text(header, 12)
+    if version not in VERSIONS:
+        if context.profile.strict:
+            raise Unsupported("This version of HL7 is not taken", location="MSH-12", condition="203")
+        words = "The message does not say its version" if not version else "The version is unknown"
+        context.report("MSH-12", "203", "W", f"{words}; it was read as the newest.")
+    if evn is not None:
+        stated = context.text(evn, 1)
+        if stated and stated.upper() != event.code:
+            context.report("EVN-1", "103", "W", "EVN-1 names another event than MSH-9; MSH-9 was taken.")
