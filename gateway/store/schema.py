@@ -8,8 +8,9 @@ steps back, so sequence, `_lastUpdated` and commit order cannot disagree.
 
 Why it is laid out so (benchmarks/store.py measures it):
 - what grows for ever (raw, body, version, statement) is appended in commit order under integer keys, so pages fill one after another;
-- what is looked up at random (head, term, partition_key) holds small integers and short keys;
-- a body is stored once, under the position of the version that first had it; every recipient who sees the same bytes refers to it.
+- what is looked up at random (term, partition_key) holds small integers and short keys, one row for all recipients;
+- what a fold reads and writes of one stay lies together: a resource's row holds its newest versions for every recipient;
+- a body is stored once; every recipient who sees the same bytes refers to it.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ Index(
     sqlite_where=input.c.state == "quarantined",
     postgresql_where=input.c.state == "quarantined",
 )
-Index("input_state", input.c.state)
+Index("input_duplicate", input.c.original, sqlite_where=input.c.state == "duplicate", postgresql_where=input.c.state == "duplicate")
 
 # The bytes as received, apart from the rest, so that lists and counts do not read them.
 raw = _table("raw", _column("input", key=True), _column("bytes", LargeBinary()))
@@ -101,42 +102,41 @@ statement = _table("statement", _column("id", key=True), _column("partition"), _
 Index("statement_partition", statement.c.partition)
 Index("statement_input", statement.c.input)
 
-# A resource's id as an integer, and the partition that claims it: 0 for shared ones, null while nobody does (during a rebuild).
-resource = _table("resource", _column("id", key=True), _column("type"), _column("name", Text()), _column("partition", null=True))
+# A resource's id as an integer; the partition that claims it (0 for shared ones, null while nobody does, during a rebuild); its newest version for
+# each recipient with what is indexed of it, packed (gateway.store.sqlite.heads): the writer's own memory, in one row however many recipients.
+resource = _table(
+    "resource",
+    _column("id", key=True),
+    _column("type"),
+    _column("name", Text()),
+    _column("partition", null=True),
+    _column("heads", LargeBinary()),
+    _column("terms", LargeBinary()),
+)
 Index("resource_name", resource.c.name, resource.c.type, unique=True)
 Index("resource_partition", resource.c.partition)
 
-# Bodies under the position of the version that first had them.
+# Bodies, each under a position of its own.
 body = _table("body", _column("position", key=True), _column("json", LargeBinary()))
 
-# Every state of a resource that a recipient could see; `body` null: deleted.
-version = _table("version", _column("position", key=True), _column("resource"), _column("recipient"), _column("number"), _column("body", null=True))
-Index("version_history", version.c.resource, version.c.recipient, version.c.number, unique=True)
-
-# The newest version for each recipient, and what is indexed of it (JSON array of [parameter, value]).
-head = _table(
-    "head",
+# Every state of a resource that a recipient could see; `body` null: deleted. The one with the highest number is current.
+version = _table(
+    "version",
     _column("resource", key=True),
     _column("recipient", key=True),
+    _column("number", key=True),
     _column("type"),
-    _column("number"),
     _column("position"),
     _column("body", null=True),
-    _column("digest", LargeBinary()),
-    _column("terms", LargeBinary()),
     clustered=True,
 )
-Index("head_type", head.c.recipient, head.c.type, head.c.position)
+Index("version_type", version.c.recipient, version.c.type, version.c.position)
 
-# Search terms of heads alone.
-term = _table(
-    "term",
-    _column("recipient", key=True),
-    _column("parameter", key=True),
-    _column("value", Text(), key=True),
-    _column("resource", key=True),
-    clustered=True,
-)
+# Search terms that some recipient's current version has; whose, `resource.terms` says.
+term = _table("term", _column("parameter", key=True), _column("value", Text(), key=True), _column("resource", key=True), clustered=True)
+
+# How many current versions of a recipient refer to a shared resource ("Practitioner/…").
+reference = _table("reference", _column("recipient", key=True), _column("target", Text(), key=True), _column("count"), clustered=True)
 
 # A transition's latest state for each recipient, at the position of its last change; `body` null: withdrawn.
 transition = _table(

@@ -46,10 +46,12 @@ def unavailable(error: sqlite3.DatabaseError) -> Unavailable:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns trouble with the file into `Unavailable`. A broken constraint or statement is a programming error and stays one."""
+    """Turns trouble with the file into `Unavailable`. A broken constraint or a statement that cannot be is a programming error, and stays one."""
     try:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError):
         raise
     except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_ERROR":
+            raise
         raise unavailable(error) from None

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from gateway.store.interface import ALL, Filter, Input, TransitionRow, Version
 from gateway.store.sqlite import sql
 from gateway.store.sqlite.connection import translated
+from gateway.store.sqlite.heads import unpack_heads, unpack_terms
 from gateway.store.sqlite.names import Names
-from gateway.store.sqlite.rows import indexed, input_of, parameter_word, transition_of
+from gateway.store.sqlite.rows import indexed, input_of, transition_of
 
-_RARE = 1000
+_RARE = 2000
 """A term with at most so many resources is looked up first and its resources sorted; else the type is walked in order of position."""
+
+_FOREVER = 2**63 - 1
 
 _EVERYTHING = -1
 """SQLite's word for no limit."""
@@ -43,7 +47,7 @@ class SqliteReader:
         return self._version(rows[0]) if rows else None
 
     def history(self, recipient: str, type: str, id: str, limit: int, before: int | None = None) -> list[Version]:
-        below = 2**63 - 1 if before is None else before
+        below = _FOREVER if before is None else before
         rows = self._rows(sql.HISTORY, id, self._words.known(type), self._recipients.known(recipient), below, limit)
         return [self._version(row) for row in rows]
 
@@ -62,40 +66,26 @@ class SqliteReader:
         owner, kind = self._recipients.known(recipient), self._words.known(type)
         if owner is None or kind is None:
             return []
-        conditions = ["h.recipient = ?", "h.type = ?", "h.body IS NOT NULL"]
-        parameters: list[object] = [owner, kind]
-        for bound, comparison in ((updated_after, ">"), (after, ">"), (updated_before, "<")):
-            if bound is not None:
-                conditions.append(f"h.position {comparison} ?")
-                parameters.append(bound)
+        lower = max(updated_after or -1, after or -1)
+        bounds = (owner, kind, lower, _FOREVER if updated_before is None else updated_before)
+        sets = [self._resources_with(kind, type, parameter, values) for parameter, values in terms]
         if partition is not None:
-            conditions.append("r.partition = ?")
-            parameters.append(partition)
-        sets = [self._resources_with(owner, kind, type, parameter, values) for parameter, values in terms]
+            sets.append((sql.IN_PARTITION, (partition,)))
         first = self._rarest(sets)
-        for subquery, values in sets:
-            # A leading plus keeps SQLite from starting with a set that holds a million resources.
-            conditions.append(f"{'' if first == (subquery, values) else '+'}h.resource IN ({subquery})")
-            parameters += values
-        start = "head h INDEXED BY head_type" if first is None and partition is None else "head h NOT INDEXED" if first else "head h"
-        rows = self._rows(
-            f"SELECT {sql.VERSION_COLUMNS.format('h')} FROM {start} JOIN resource r ON r.id = h.resource JOIN body b ON b.position = h.body "  # noqa: S608
-            f"WHERE {' AND '.join(conditions)} ORDER BY h.position LIMIT ?",
-            *parameters,
-            _EVERYTHING if limit is None else limit,
-        )
-        return [self._version(row) for row in rows]
+        if first is None:
+            rows = self._connection.execute(sql.IN_ORDER, bounds)
+        else:
+            rows = self._connection.execute(sql.OF_RESOURCES.format(first[0]), (*first[1], *bounds))
+        wanted = [(parameter, frozenset(values)) for parameter, values in terms]
+        matching = (row for row in rows if _matches(owner, row, wanted) and (partition is None or row[5] == partition))
+        return [self._with_body(row) for row in islice(matching, limit)]
 
-    def _resources_with(self, recipient: int, kind: int, type: str, parameter: str, values: Sequence[str]) -> tuple[str, tuple[object, ...]]:
-        """A query for the resources of one term, and its parameters."""
+    def _resources_with(self, kind: int, type: str, parameter: str, values: Sequence[str]) -> tuple[str, tuple[object, ...]]:
+        """A query for the resources of which somebody's head has the term, and its parameters."""
         marks = ", ".join("?" * len(values))
         if parameter == "_id":
-            return f"SELECT id FROM resource WHERE name IN ({marks}) AND type = ?", (*values, kind)  # noqa: S608
-        word = self._words.known(parameter_word(type, parameter))
-        return (
-            f"SELECT resource FROM term WHERE recipient = ? AND parameter = ? AND value IN ({marks})",  # noqa: S608
-            (recipient, word, *map(indexed, values)),
-        )
+            return sql.WITH_ID.format(marks), (*values, kind)
+        return sql.WITH_TERM.format(marks), (self._words.known(f"{type}.{parameter}"), *map(indexed, values))
 
     def _rarest(self, sets: Sequence[tuple[str, tuple[object, ...]]]) -> tuple[str, tuple[object, ...]] | None:
         """The smallest set, if it is small enough to begin with."""
@@ -106,13 +96,17 @@ class SqliteReader:
                 best, least = (subquery, values), count
         return best
 
+    def _with_body(self, row: Sequence[Any]) -> Version:
+        type, id, number, position, stored, partition, *_ = row
+        return self._version((type, id, number, position, self._rows(sql.GET_BODY, stored)[0][0], partition))
+
     def export(self, recipient: str, type: str | None = None) -> Iterator[Version]:
         owner = self._recipients.known(recipient)
-        types = self._rows(sql.TYPES_OF, owner) if type is None else [(self._words.known(type), type)]
+        types = [name for (name,) in self._rows(sql.TYPES_OF, owner)] if type is None else [type]
         with translated():
-            for number, _ in types:
-                for row in self._connection.execute(sql.HEADS_BY_TYPE, (owner, number)):
-                    yield self._version(row)
+            for name in types:
+                for row in self._connection.execute(sql.IN_ORDER, (owner, self._words.known(name), -1, _FOREVER)):
+                    yield self._with_body(row)
 
     # --- transitions
 
@@ -163,8 +157,19 @@ class SqliteReader:
 
     def counts(self) -> dict[str, int]:
         everyone = self._recipients.known(ALL)
-        counts = {"processed": 0, "quarantined": 0, "duplicate": 0}
-        counts.update(self._rows(sql.COUNT_INPUTS))
-        counts["transitions"] = self._rows(sql.COUNT_TRANSITIONS, everyone)[0][0]
-        counts["flagged"] = self._rows(sql.COUNT_FLAGGED, everyone)[0][0]
-        return counts
+        return {
+            "processed": self._rows(sql.COUNT_PROCESSED)[0][0],
+            "quarantined": self._rows(sql.COUNT_QUARANTINED)[0][0],
+            "duplicate": self._rows(sql.COUNT_DUPLICATES)[0][0],
+            "transitions": self._rows(sql.COUNT_TRANSITIONS, everyone)[0][0],
+            "flagged": self._rows(sql.COUNT_FLAGGED, everyone)[0][0],
+        }
+
+
+def _matches(recipient: int, row: Sequence[Any], wanted: Sequence[tuple[str, frozenset[str]]]) -> bool:
+    """Does the recipient's own head have every term? The index only says that somebody's has."""
+    if not wanted:
+        return True
+    _, id, *_, heads, terms = row
+    own = unpack_terms(unpack_heads(heads, terms)[recipient].terms) | {("_id", id)}
+    return all(any((parameter, value) in own for value in values) for parameter, values in wanted)

@@ -4,104 +4,88 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from gateway.store.interface import ALL, REFERS, Head, NewVersion
 from gateway.store.sqlite import sql
+from gateway.store.sqlite.heads import NEVER, NO_TERMS, Current, pack_heads, pack_terms, unpack_heads, unpack_terms
 from gateway.store.sqlite.names import Names
-from gateway.store.sqlite.rows import SHARED_PARTITION, body_digest, indexed, pack_terms, parameter_word, unpack_terms
+from gateway.store.sqlite.rows import SHARED_PARTITION, body_digest, indexed
 
 _REMEMBERED = 20_000
 """Resources that are remembered within a transaction before all are forgotten (a rebuild is one long transaction)."""
 
-_NO_TERMS = pack_terms(())
-
-
-class _Current(NamedTuple):
-    """A head: what a recipient sees of a resource. `body` None: deleted."""
-
-    number: int
-    position: int
-    body: int | None  # the position that the body is stored under
-    digest: bytes
-    terms: bytes
-
-
-_NEVER = _Current(0, 0, None, b"", _NO_TERMS)
-"""The head of what a recipient never had: nothing differs between that and a deleted one but the number to go on from."""
-
 
 class _Resource:
-    """A resource and its heads by recipient's number."""
+    """A resource and its heads by recipient's number. `stored`: its distinct terms as the index has them; `new`: no row yet."""
 
-    __slots__ = ("heads", "id", "name", "partition", "type")
+    __slots__ = ("heads", "id", "name", "new", "partition", "stored", "type")
 
-    def __init__(self, id: int, type: str, name: str, partition: int | None) -> None:
-        self.id, self.type, self.name, self.partition = id, type, name, partition
-        self.heads: dict[int, _Current] = {}
+    def __init__(self, id: int, type: str, name: str, partition: int | None, heads: dict[int, Current], *, new: bool = False) -> None:
+        self.id, self.type, self.name, self.partition, self.heads, self.new = id, type, name, partition, heads, new
+        self.stored = self.variants()
+
+    def variants(self) -> set[bytes]:
+        return {head.terms for head in self.heads.values()}
 
 
 class Resources:
-    """Appends versions. Everything is written at once; what is remembered only saves reading it again."""
+    """Appends versions. Everything is written before a method returns; what is remembered only saves reading it again."""
 
     def __init__(self, connection: sqlite3.Connection, recipients: Names, words: Names, next_position: Callable[[], int]) -> None:
         self._connection, self._recipients, self._words, self._next_position = connection, recipients, words, next_position
         self._known: dict[tuple[str, str], _Resource] = {}
         self._loaded: dict[int, list[_Resource]] = {}
+        self._last_id: int | None = None
 
     def forget(self) -> None:
         """After a rollback, a join, a clearing: read everything again."""
         self._known.clear()
         self._loaded.clear()
+        self._last_id = None
 
     def heads(self, partition: int) -> dict[tuple[str, str, str], Head]:
         """See `Writer.heads`."""
-        name = self._recipients.name
-        return {
-            (name(recipient), resource.type, resource.name): Head(
-                name(recipient), resource.type, resource.name, head.number, head.digest, head.position, head.position
-            )
-            for resource in self._of_partition(partition)
-            for recipient, head in resource.heads.items()
-        }
+        heads = (head for resource in self._of_partition(partition) for head in self._heads_of(resource))
+        return {(head.recipient, head.type, head.id): head for head in heads}
+
+    def orphans(self) -> list[Head]:
+        """See `Writer.orphans`."""
+        rows = self._connection.execute(sql.ORPHANS).fetchall()
+        heads = (head for id, type, name, packed, terms in rows for head in self._heads_of(self._unpack(id, type, name, None, packed, terms)))
+        return sorted((head for head in heads if head.digest), key=lambda head: head.position)
 
     def append(self, partition: int, versions: Iterable[NewVersion], *, whole: bool = False) -> None:
         """See `Writer.apply`. `whole`: what is not among the versions is deleted."""
         if partition != SHARED_PARTITION:
             self._of_partition(partition)
         batch = _Batch()
-        references: set[tuple[int, str]] = set()
         listed: set[tuple[int, int]] = set()
         for version in versions:
-            resource = self._resource(version.type, version.id)
+            resource = self._known.get((version.type, version.id)) or self._find(version.type, version.id)
             if resource is None:
                 if version.body is None:
                     continue
                 resource = self._add(version.type, version.id, partition)
-            elif version.body is not None and resource.partition != partition:
+            elif resource.partition != partition and version.body is not None:
                 self._claim(resource, partition)
             recipient = self._recipients.number(version.recipient)
-            if (resource.id, recipient) in listed:  # said twice: a term that came may go again, so keep the order
-                batch.write(self._connection)
-                batch = _Batch()
             listed.add((resource.id, recipient))
-            references.update(self._put(batch, resource, recipient, version.body, version.terms))
+            self._put(batch, resource, recipient, version.body, version.terms)
         if whole:
             for resource in self._of_partition(partition):
                 for recipient in [number for number in resource.heads if (resource.id, number) not in listed]:
-                    references.update(self._put(batch, resource, recipient, None, ()))
-        batch.write(self._connection)
-        self._follow(references)
+                    self._put(batch, resource, recipient, None, ())
+        self._write(batch)
 
     def append_shared(self, versions: Iterable[NewVersion]) -> None:
         """Versions of shared resources for `ALL`; and then for every agency that sees a reference to one that changed."""
         everyone = self._recipients.number(ALL)
         changed: list[str] = []
         for version in versions:
-            known = self._resource(version.type, version.id)
+            known = self._find(version.type, version.id)
             before = None if known is None else known.heads.get(everyone)
             self.append(SHARED_PARTITION, [version])
-            after = self._resource(version.type, version.id)
+            after = self._find(version.type, version.id)
             if after is not None and after.heads.get(everyone) != before:
                 changed.append(f"{version.type}/{version.id}")
         if changed:
@@ -112,34 +96,38 @@ class Resources:
 
     def _of_partition(self, partition: int) -> list[_Resource]:
         loaded = self._loaded.get(partition)
-        if loaded is not None:
-            return loaded
-        if len(self._known) > _REMEMBERED:
-            self.forget()
-        found: dict[int, _Resource] = {}
-        for id, type, name, recipient, *head in self._connection.execute(sql.HEADS_OF_PARTITION, (partition,)):
-            resource = found.get(id)
-            if resource is None:
-                resource = found[id] = _Resource(id, self._words.name(type), name, partition)
-            resource.heads[recipient] = _Current(*head)
-        loaded = self._loaded[partition] = list(found.values())
-        self._known.update(((resource.type, resource.name), resource) for resource in loaded)
+        if loaded is None:
+            if len(self._known) > _REMEMBERED:
+                self.forget()
+            rows = self._connection.execute(sql.RESOURCES_OF_PARTITION, (partition,))
+            loaded = [self._unpack(id, type, name, partition, heads, terms) for id, type, name, heads, terms in rows]
+            self._loaded[partition] = loaded
+            self._known.update(((resource.type, resource.name), resource) for resource in loaded)
         return loaded
 
-    def _resource(self, type: str, name: str) -> _Resource | None:
+    def _find(self, type: str, name: str) -> _Resource | None:
         resource = self._known.get((type, name))
         if resource is None:
             row = self._connection.execute(sql.FIND_RESOURCE, (name, self._words.number(type))).fetchone()
             if row is None:
                 return None
-            resource = self._known[type, name] = _Resource(row[0], type, name, row[1])
-            for recipient, *head in self._connection.execute(sql.HEADS_OF_RESOURCE, (resource.id,)):
-                resource.heads[recipient] = _Current(*head)
+            id, partition, heads, terms = row
+            resource = self._known[type, name] = _Resource(id, type, name, partition, unpack_heads(heads, terms))
         return resource
 
+    def _unpack(self, id: int, type: int, name: str, partition: int | None, heads: bytes, terms: bytes) -> _Resource:
+        return _Resource(id, self._words.name(type), name, partition, unpack_heads(heads, terms))
+
+    def _heads_of(self, resource: _Resource) -> Iterable[Head]:
+        for recipient, (number, position, _, digest, _) in resource.heads.items():
+            name = self._recipients.name(recipient)
+            yield Head(name, resource.type, resource.name, number, bytes.fromhex(digest), position, position)
+
     def _add(self, type: str, name: str, partition: int) -> _Resource:
-        id = self._connection.execute(sql.ADD_RESOURCE, (self._words.number(type), name, partition)).lastrowid or 0
-        resource = self._known[type, name] = _Resource(id, type, name, partition)
+        if self._last_id is None:
+            self._last_id = int(self._connection.execute(sql.LAST_RESOURCE).fetchone()[0] or 0)
+        self._last_id += 1
+        resource = self._known[type, name] = _Resource(self._last_id, type, name, partition, {}, new=True)
         if partition in self._loaded:
             self._loaded[partition].append(resource)
         return resource
@@ -154,83 +142,113 @@ class Resources:
 
     # --- what changes
 
-    def _put(
-        self, batch: _Batch, resource: _Resource, recipient: int, body: bytes | None, terms: Sequence[tuple[str, str]]
-    ) -> Iterable[tuple[int, str]]:
-        """Puts into the batch what differs from the head. Returns each (recipient, reference to a shared resource) that came or went."""
+    def _put(self, batch: _Batch, resource: _Resource, recipient: int, body: bytes | None, terms: Sequence[tuple[str, str]]) -> None:
+        """Puts into the batch what differs from the head."""
         if body is None:
-            return self._change(batch, resource, recipient, None, b"", _NO_TERMS)
-        head = resource.heads.get(recipient, _NEVER)
-        digest, packed = body_digest(body), pack_terms(terms)
+            self._change(batch, resource, recipient, None, "", NO_TERMS)
+            return
+        head = resource.heads.get(recipient, NEVER)
+        digest = batch.digests.get(body)
+        if digest is None:
+            digest = batch.digests[body] = body_digest(body)
+        packed = pack_terms(terms)
         if head.digest == digest:
-            return self._change(batch, resource, recipient, head.body, digest, packed)
+            if head.terms != packed:
+                self._change(batch, resource, recipient, head.body, digest, packed)
+            return
         stored = next((other.body for other in resource.heads.values() if other.digest == digest), None)
         if stored is None:
             stored = self._next_position()
             batch.bodies.append((stored, body))
-        return self._change(batch, resource, recipient, stored, digest, packed)
+        self._change(batch, resource, recipient, stored, digest, packed)
 
-    def _change(self, batch: _Batch, resource: _Resource, recipient: int, body: int | None, digest: bytes, terms: bytes) -> Iterable[tuple[int, str]]:
-        head = resource.heads.get(recipient, _NEVER)
+    def _change(self, batch: _Batch, resource: _Resource, recipient: int, body: int | None, digest: str, terms: bytes) -> None:
+        head = resource.heads.get(recipient, NEVER)
         if head.digest == digest and head.terms == terms:
-            return ()
+            return
         number, position = head.number, head.position
         if head.digest != digest:
             number, position = number + 1, self._next_position()
-            batch.versions.append((position, resource.id, recipient, number, body))
-        resource.heads[recipient] = current = _Current(number, position, body, digest, terms)
-        batch.heads.append((resource.id, recipient, self._words.number(resource.type), *current))
-        return self._index(batch, resource, recipient, head.terms, terms) if head.terms != terms else ()
+            batch.versions.append((resource.id, recipient, number, self._words.number(resource.type), position, body))
+        resource.heads[recipient] = Current(number, position, body, digest, terms)
+        batch.changed[resource.id] = resource
+        if head.terms != terms:
+            before, after = _references(head.terms), _references(terms)
+            batch.references += [(recipient, reference, 1) for reference in after - before]
+            batch.references += [(recipient, reference, -1) for reference in before - after]
 
-    def _index(self, batch: _Batch, resource: _Resource, recipient: int, before: bytes, after: bytes) -> Iterable[tuple[int, str]]:
-        old, new = unpack_terms(before), unpack_terms(after)
-        for target, terms in ((batch.dropped, old - new), (batch.added, new - old)):
-            for parameter, value in terms:
-                word = self._words.number(parameter_word(resource.type, parameter))
-                target.append((recipient, word, indexed(value), resource.id))
-        return [(recipient, value) for parameter, value in old ^ new if parameter == REFERS]
+    def _write(self, batch: _Batch) -> None:
+        added, updated = [], []
+        for resource in batch.changed.values():
+            heads, terms = pack_heads(resource.heads)
+            if resource.new:
+                resource.new = False
+                added.append((resource.id, self._words.number(resource.type), resource.name, resource.partition, heads, terms))
+            else:
+                updated.append((heads, terms, resource.id))
+        if not batch.changed:
+            return
+        many = self._connection.executemany
+        many(sql.ADD_RESOURCE, added)
+        many(sql.SET_RESOURCE, updated)
+        many(sql.ADD_BODY, batch.bodies)
+        many(sql.ADD_VERSION, batch.versions)
+        self._index(batch.changed.values())
+        everyone = self._recipients.number(ALL)
+        references = [reference for reference in batch.references if reference[0] != everyone]
+        if references:
+            many(sql.COUNT_REFERENCE, references)
+            self._follow((recipient, reference) for recipient, reference, _ in references)
+
+    def _index(self, changed: Iterable[_Resource]) -> None:
+        """One row for each term that any recipient's head has: which recipient's, the heads themselves say."""
+        dropped: list[tuple[int, str, int]] = []
+        added: list[tuple[int, str, int]] = []
+        for resource in changed:
+            variants = resource.variants()
+            if variants == resource.stored:
+                continue
+            before = {term for terms in resource.stored for term in unpack_terms(terms)}
+            after = {term for terms in variants for term in unpack_terms(terms)}
+            for target, terms in ((dropped, before - after), (added, after - before)):
+                target += [
+                    (self._words.number(f"{resource.type}.{parameter}"), indexed(value), resource.id)
+                    for parameter, value in terms
+                    if parameter != REFERS
+                ]
+            resource.stored = variants
+        self._connection.executemany(sql.DROP_TERM, dropped)
+        self._connection.executemany(sql.ADD_TERM, added)
 
     def _follow(self, references: Iterable[tuple[int, str]]) -> None:
         """Gives an agency its own version of a shared resource that something it sees refers to, and takes it away with the last reference.
 
-        A shared resource may refer to another one (a Location to its Organization), so this goes on until nothing changes.
+        A shared resource may itself refer to another one (a Location to its Organization): writing the batch follows that.
         """
-        everyone, refers = self._recipients.number(ALL), self._words.number(REFERS)
-        while references := sorted(reference for reference in set(references) if reference[0] != everyone):
-            batch = _Batch()
-            further: set[tuple[int, str]] = set()
-            for recipient, reference in references:
-                type, _, name = reference.partition("/")
-                resource = self._resource(type, name)
-                if resource is None or resource.partition != SHARED_PARTITION:
-                    continue
-                referred = self._connection.execute(sql.REFERS, (recipient, refers, indexed(reference))).fetchone() is not None
-                seen = resource.heads.get(everyone, _NEVER) if referred else _NEVER
-                further.update(self._change(batch, resource, recipient, seen.body, seen.digest, seen.terms))
-            batch.write(self._connection)
-            references = further
+        everyone = self._recipients.number(ALL)
+        batch = _Batch()
+        for recipient, reference in sorted(set(references)):
+            type, _, name = reference.partition("/")
+            resource = self._find(type, name)
+            if resource is not None and resource.partition == SHARED_PARTITION:
+                referred = self._connection.execute(sql.REFERS, (recipient, reference)).fetchone() is not None
+                seen = resource.heads.get(everyone, NEVER) if referred else NEVER
+                self._change(batch, resource, recipient, seen.body, seen.digest, seen.terms)
+        self._write(batch)
 
 
 class _Batch:
-    """Rows to write, statement by statement."""
+    """What one call writes, statement by statement."""
 
-    __slots__ = ("added", "bodies", "dropped", "heads", "versions")
+    __slots__ = ("bodies", "changed", "digests", "references", "versions")
 
     def __init__(self) -> None:
+        self.digests: dict[bytes, str] = {}
         self.bodies: list[tuple[int, bytes]] = []
-        self.versions: list[tuple[int, int, int, int, int | None]] = []
-        self.heads: list[tuple[object, ...]] = []
-        self.dropped: list[tuple[int, int, str, int]] = []
-        self.added: list[tuple[int, int, str, int]] = []
+        self.versions: list[tuple[int, int, int, int, int, int | None]] = []
+        self.changed: dict[int, _Resource] = {}
+        self.references: list[tuple[int, str, int]] = []
 
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Writes all of them."""
-        for statement, rows in (
-            (sql.ADD_BODY, self.bodies),
-            (sql.ADD_VERSION, self.versions),
-            (sql.SET_HEAD, self.heads),
-            (sql.DROP_TERM, self.dropped),
-            (sql.ADD_TERM, self.added),
-        ):
-            if rows:
-                connection.executemany(statement, rows)
+
+def _references(terms: bytes) -> set[str]:
+    return {value for parameter, value in unpack_terms(terms) if parameter == REFERS}

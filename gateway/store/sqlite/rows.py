@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from gateway.store.interface import REFERS, Input, TransitionRow
+from gateway.store.interface import Input, TransitionRow
 
 SHARED_PARTITION = 0
 """The partition of what belongs to nobody alone: Practitioner, Organization, Location."""
@@ -17,9 +17,9 @@ LONGEST_TERM = 200
 """Longer values are indexed, and searched, by their digest."""
 
 
-def body_digest(body: bytes) -> bytes:
-    """128 bits that tell two bodies apart."""
-    return hashlib.blake2b(body, digest_size=16).digest()
+def body_digest(body: bytes) -> str:
+    """128 bits that tell two bodies apart, in hex."""
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
 def key_hash(key: str) -> bytes:
@@ -32,21 +32,6 @@ def indexed(value: str) -> str:
     if len(value) <= LONGEST_TERM:
         return value
     return "#" + hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def parameter_word(type: str, parameter: str) -> str:
-    """The word by which a parameter is indexed: its own for each type, but one for references to shared resources."""
-    return REFERS if parameter == REFERS else f"{type}.{parameter}"
-
-
-def pack_terms(terms: Sequence[tuple[str, str]]) -> bytes:
-    """Terms as one blob, in which equal sequences are equal bytes."""
-    return orjson.dumps(terms)
-
-
-def unpack_terms(packed: bytes) -> set[tuple[str, str]]:
-    """The terms of a blob."""
-    return {(parameter, value) for parameter, value in orjson.loads(packed)}
 
 
 def input_of(row: Sequence[Any]) -> Input:

@@ -85,30 +85,23 @@ CLEAR = (
 
 # --- resources
 
-FIND_RESOURCE = "SELECT id, partition FROM resource WHERE name = ? AND type = ?"
-ADD_RESOURCE = "INSERT INTO resource (type, name, partition) VALUES (?, ?, ?)"
+LAST_RESOURCE = "SELECT max(id) FROM resource"
+FIND_RESOURCE = "SELECT id, partition, heads, terms FROM resource WHERE name = ? AND type = ?"
+ADD_RESOURCE = "INSERT INTO resource (id, type, name, partition, heads, terms) VALUES (?, ?, ?, ?, ?, ?)"
+SET_RESOURCE = "UPDATE resource SET heads = ?, terms = ? WHERE id = ?"
 CLAIM_RESOURCE = "UPDATE resource SET partition = ? WHERE id = ?"
-HEADS_OF_PARTITION = (
-    "SELECT r.id, r.type, r.name, h.recipient, h.number, h.position, h.body, h.digest, h.terms "
-    "FROM resource r JOIN head h ON h.resource = r.id WHERE r.partition = ?"
-)
-HEADS_OF_RESOURCE = "SELECT recipient, number, position, body, digest, terms FROM head WHERE resource = ?"
-ORPHANS = (
-    "SELECT h.recipient, r.type, r.name, h.number, h.digest, h.position FROM resource r JOIN head h ON h.resource = r.id "
-    "WHERE r.partition IS NULL AND h.body IS NOT NULL ORDER BY h.position"
-)
+RESOURCES_OF_PARTITION = "SELECT id, type, name, heads, terms FROM resource WHERE partition = ?"
+ORPHANS = "SELECT id, type, name, heads, terms FROM resource WHERE partition IS NULL"
 """What a rebuild did not derive again."""
 ADD_BODY = "INSERT INTO body (position, json) VALUES (?, ?)"
-ADD_VERSION = "INSERT INTO version (position, resource, recipient, number, body) VALUES (?, ?, ?, ?, ?)"
-SET_HEAD = (
-    "INSERT INTO head (resource, recipient, type, number, position, body, digest, terms) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (resource, recipient) DO UPDATE SET number = excluded.number, position = excluded.position, body = excluded.body, "
-    "digest = excluded.digest, terms = excluded.terms"
+ADD_VERSION = "INSERT INTO version (resource, recipient, number, type, position, body) VALUES (?, ?, ?, ?, ?, ?)"
+ADD_TERM = "INSERT INTO term (parameter, value, resource) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+DROP_TERM = "DELETE FROM term WHERE parameter = ? AND value = ? AND resource = ?"
+COUNT_REFERENCE = (
+    "INSERT INTO reference (recipient, target, count) VALUES (?, ?, ?) ON CONFLICT (recipient, target) DO UPDATE SET count = count + excluded.count"
 )
-ADD_TERM = "INSERT INTO term (recipient, parameter, value, resource) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-DROP_TERM = "DELETE FROM term WHERE recipient = ? AND parameter = ? AND value = ? AND resource = ?"
-REFERS = "SELECT 1 FROM term WHERE recipient = ? AND parameter = ? AND value = ? LIMIT 1"
-"""Does anything that this recipient sees refer to a shared resource?"""
+"""One more, or one less, of the versions that a recipient sees refers to a shared resource."""
+REFERS = "SELECT 1 FROM reference WHERE recipient = ? AND target = ? AND count > 0"
 
 SHARED = "SELECT key, rank, digest FROM shared WHERE key = ?"
 SET_SHARED = "INSERT INTO shared (key, rank, digest) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET rank = excluded.rank, digest = excluded.digest"
@@ -133,24 +126,36 @@ ADD_AUDIT = "INSERT INTO audit (recorded, body) VALUES (?, ?)"
 
 # --- reading
 
-VERSION_COLUMNS = "r.type, r.name, {0}.number, {0}.position, b.json, r.partition"
-READ = (
-    f"SELECT {VERSION_COLUMNS.format('h')} FROM resource r JOIN head h ON h.resource = r.id LEFT JOIN body b ON b.position = h.body "
-    "WHERE r.name = ? AND r.type = ? AND h.recipient = ?"
-)
-VREAD = (
-    f"SELECT {VERSION_COLUMNS.format('v')} FROM resource r JOIN version v ON v.resource = r.id LEFT JOIN body b ON b.position = v.body "
-    "WHERE r.name = ? AND r.type = ? AND v.recipient = ? AND v.number = ?"
-)
+VERSION_COLUMNS = "r.type, r.name, v.number, v.position, b.json, r.partition"
+VERSION_FROM = "FROM resource r JOIN version v ON v.resource = r.id LEFT JOIN body b ON b.position = v.body"
+READ = f"SELECT {VERSION_COLUMNS} {VERSION_FROM} WHERE r.name = ? AND r.type = ? AND v.recipient = ? ORDER BY v.number DESC LIMIT 1"
+VREAD = f"SELECT {VERSION_COLUMNS} {VERSION_FROM} WHERE r.name = ? AND r.type = ? AND v.recipient = ? AND v.number = ?"
 HISTORY = (
-    f"SELECT {VERSION_COLUMNS.format('v')} FROM resource r JOIN version v ON v.resource = r.id LEFT JOIN body b ON b.position = v.body "
-    "WHERE r.name = ? AND r.type = ? AND v.recipient = ? AND v.number < ? ORDER BY v.number DESC LIMIT ?"
+    f"SELECT {VERSION_COLUMNS} {VERSION_FROM} WHERE r.name = ? AND r.type = ? AND v.recipient = ? AND v.number < ? ORDER BY v.number DESC LIMIT ?"
 )
-HEADS_BY_TYPE = (
-    f"SELECT {VERSION_COLUMNS.format('h')} FROM head h JOIN body b ON b.position = h.body JOIN resource r ON r.id = h.resource "
-    "WHERE h.recipient = ? AND h.type = ? ORDER BY h.position"
+
+CURRENT = (
+    "v.body IS NOT NULL AND NOT EXISTS "
+    "(SELECT 1 FROM version n WHERE n.resource = v.resource AND n.recipient = v.recipient AND n.number = v.number + 1)"
 )
-TYPES_OF = "SELECT DISTINCT h.type, w.name FROM head h JOIN word w ON w.id = h.type WHERE h.recipient = ? ORDER BY w.name"
+"""This version is not deleted, and no later one follows it."""
+IN_ORDER = (
+    "SELECT r.type, r.name, v.number, v.position, v.body, r.partition, r.heads, r.terms FROM version v INDEXED BY version_type "
+    f"JOIN resource r ON r.id = v.resource WHERE v.recipient = ? AND v.type = ? AND v.position > ? AND v.position < ? AND {CURRENT} "
+    "ORDER BY v.position"
+)
+"""Current versions of a type between two positions, in order of position, without their bodies."""
+OF_RESOURCES = (
+    "SELECT r.type, r.name, v.number, v.position, v.body, r.partition, r.heads, r.terms FROM ({0}) found CROSS JOIN version v "
+    "ON v.resource = found.resource CROSS JOIN resource r ON r.id = v.resource "
+    f"WHERE v.recipient = ? AND v.type = ? AND v.position > ? AND v.position < ? AND {CURRENT} ORDER BY v.position"
+)
+"""The same of a few resources that are found first."""
+WITH_TERM = "SELECT DISTINCT resource FROM term WHERE parameter = ? AND value IN ({0})"
+WITH_ID = "SELECT id AS resource FROM resource WHERE name IN ({0}) AND type = ?"
+IN_PARTITION = "SELECT id AS resource FROM resource WHERE partition = ?"
+GET_BODY = "SELECT json FROM body WHERE position = ?"
+TYPES_OF = "SELECT DISTINCT w.name FROM word w WHERE EXISTS (SELECT 1 FROM version v WHERE v.recipient = ? AND v.type = w.id) ORDER BY w.name"
 FEED = f"SELECT {TRANSITION_COLUMNS} FROM transition t WHERE t.recipient = ? AND t.position > ? ORDER BY t.position LIMIT ?"
 FEED_POSITION = "SELECT max(position) FROM transition WHERE recipient = ?"
 GET_TRANSITION = f"SELECT {TRANSITION_COLUMNS} FROM transition t WHERE t.name = ? AND t.recipient = ?"
@@ -162,7 +167,9 @@ WORKLIST = (
 WORKLIST_FLAGGED = " AND flagged = 1"
 WORKLIST_STATUS = " AND status = ?"
 AUDIT = "SELECT id, recorded, body FROM audit WHERE id > ? ORDER BY id LIMIT ?"
-COUNT_INPUTS = "SELECT state, count(*) FROM input GROUP BY state"
+COUNT_PROCESSED = "SELECT count(*) FROM input WHERE state = 'processed'"
+COUNT_QUARANTINED = "SELECT count(*) FROM input WHERE state = 'quarantined'"
+COUNT_DUPLICATES = "SELECT count(*) FROM input WHERE state = 'duplicate'"
 COUNT_TRANSITIONS = "SELECT count(*) FROM transition WHERE recipient = ? AND body IS NOT NULL"
 COUNT_FLAGGED = "SELECT count(*) FROM transition WHERE recipient = ? AND body IS NOT NULL AND flagged = 1"
 

@@ -121,7 +121,7 @@ class SqliteWriter:
         if type == "Transition":
             row = self._connection.execute(sql.PARTITION_OF_TRANSITION, (id,)).fetchone()
             return None if row is None else int(row[0])
-        row = self._connection.execute(sql.FIND_RESOURCE, (id, self._words.number(type))).fetchone()
+        row = self._connection.execute(sql.FIND_RESOURCE, (id, self._words.known(type))).fetchone()
         return None if row is None or row[1] is None else int(row[1])
 
     def statements(self, partition: int) -> list[tuple[int, bytes]]:
@@ -164,11 +164,7 @@ class SqliteWriter:
         self._connection.executemany(sql.ADD_AUDIT, [(self._now, body) for body in change.audit])
 
     def orphans(self) -> list[Head]:
-        name, word = self._recipients.name, self._words.name
-        return [
-            Head(name(recipient), word(type), id, number, digest, position, position)
-            for recipient, type, id, number, digest, position in self._connection.execute(sql.ORPHANS).fetchall()
-        ]
+        return self._resources.orphans()
 
     def orphan_transitions(self) -> list[TransitionRow]:
         return self._transitions.orphans()

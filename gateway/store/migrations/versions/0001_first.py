@@ -53,20 +53,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
-        "head",
-        _column("resource"),
-        _column("recipient"),
-        _column("type"),
-        _column("number"),
-        _column("position"),
-        _column("body", nullable=True),
-        _column("digest", sa.LargeBinary()),
-        _column("terms", sa.LargeBinary()),
-        sa.PrimaryKeyConstraint("resource", "recipient"),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("head_type", "head", ["recipient", "type", "position"])
-    op.create_table(
         "input",
         _column("id"),
         _column("kind", sa.Text()),
@@ -93,13 +79,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'processed'"),
     )
     op.create_index(
+        "input_duplicate", "input", ["original"], sqlite_where=sa.text("state = 'duplicate'"), postgresql_where=sa.text("state = 'duplicate'")
+    )
+    op.create_index(
         "input_refused",
         "input",
         ["control_id", "feed", "digest"],
         sqlite_where=sa.text("state = 'quarantined'"),
         postgresql_where=sa.text("state = 'quarantined'"),
     )
-    op.create_index("input_state", "input", ["state"])
     op.create_table(
         "input_identifier", _column("value", sa.Text()), _column("input"), sa.PrimaryKeyConstraint("value", "input"), sqlite_with_rowid=False
     )
@@ -130,11 +118,21 @@ def upgrade() -> None:
     )
     op.create_index("recipient_name", "recipient", ["name"], unique=True)
     op.create_table(
+        "reference",
+        _column("recipient"),
+        _column("target", sa.Text()),
+        _column("count"),
+        sa.PrimaryKeyConstraint("recipient", "target"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "resource",
         _column("id"),
         _column("type"),
         _column("name", sa.Text()),
         _column("partition", nullable=True),
+        _column("heads", sa.LargeBinary()),
+        _column("terms", sa.LargeBinary()),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("resource_name", "resource", ["name", "type"], unique=True)
@@ -167,11 +165,10 @@ def upgrade() -> None:
     op.create_index("statement_partition", "statement", ["partition"])
     op.create_table(
         "term",
-        _column("recipient"),
         _column("parameter"),
         _column("value", sa.Text()),
         _column("resource"),
-        sa.PrimaryKeyConstraint("recipient", "parameter", "value", "resource"),
+        sa.PrimaryKeyConstraint("parameter", "value", "resource"),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -229,14 +226,16 @@ def upgrade() -> None:
     )
     op.create_table(
         "version",
-        _column("position"),
         _column("resource"),
         _column("recipient"),
         _column("number"),
+        _column("type"),
+        _column("position"),
         _column("body", nullable=True),
-        sa.PrimaryKeyConstraint("position"),
+        sa.PrimaryKeyConstraint("resource", "recipient", "number"),
+        sqlite_with_rowid=False,
     )
-    op.create_index("version_history", "version", ["resource", "recipient", "number"], unique=True)
+    op.create_index("version_type", "version", ["recipient", "type", "position"])
     op.create_table(
         "word",
         _column("id"),
