@@ -1,0 +1,54 @@
+"""The care policy is data: what is wrong in it is refused with the line and the reason."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import pytest
+
+from gateway.errors import Usage
+from gateway.mappings.care.policy import default, read
+
+SHIPPED = resources.files("gateway.mappings.care").joinpath("policy.toml").read_text(encoding="utf-8")
+
+
+def line_of(words: str, after: str = "") -> int:
+    """The line of the shipped policy on which `words` stand first, after `after`."""
+    lines = SHIPPED.splitlines()
+    start = next((number for number, line in enumerate(lines) if after in line), 0) if after else 0
+    return next(number for number, line in enumerate(lines[start:], start + 1) if words in line)
+
+
+BROKEN = [
+    # what is changed in the shipped policy                          the line that is named                            the reason
+    (('high = "asap"', 'high = "soon"'), line_of('high = "asap"'), "high must be one of routine, urgent, asap, stat"),
+    (('name = "housing"', 'nam = "housing"'), line_of('name = "housing"'), "unknown key 'nam'"),
+    (('name = "housing"', 'name = "food"'), line_of('name = "food"'), "'food' is there twice"),
+    (("first_day = 1 ", "first_day = 9 "), line_of("[follow_up]"), "0 <= first_day <= last_day <= plan_days"),
+    (("max_age = 17", 'max_age = "17"'), line_of("max_age = 17"), "max_age must be a whole number"),
+    (("routed = true ", "routed = false "), line_of("[[service]]"), "exactly one service must be routed"),
+    (('diagnoses = ["Z56"]', 'diagnoses = "Z56"'), line_of('diagnoses = ["Z56"]'), "diagnoses must be a list of texts"),
+    (('diagnoses = ["Z56"]\n', ""), line_of('name = "employment"'), "a service is for everyone, or says for whom"),
+    (('version = "1"', 'versoin = "1"'), line_of('version = "1"'), "unknown key 'versoin'"),
+]
+
+
+@pytest.mark.parametrize(("change", "line", "reason"), BROKEN, ids=[reason for _, _, reason in BROKEN])
+def test_a_bad_policy_is_refused_with_line_and_reason(change: tuple[str, str], line: int, reason: str) -> None:
+    broken = SHIPPED.replace(*change, 1)
+    assert broken != SHIPPED
+    with pytest.raises(Usage) as refused:
+        read(broken, "policy.toml")
+    assert reason in refused.value.message
+    assert refused.value.location == f"policy.toml line {line}"
+
+
+def test_what_is_not_toml_is_refused_with_its_line() -> None:
+    with pytest.raises(Usage) as refused:
+        read('version = "1"\n[[service\n', "policy.toml")
+    assert "line 2" in refused.value.location
+
+
+def test_the_shipped_policy_can_be_read() -> None:
+    assert default().follow_up.last_day == 7
+    assert [service.name for service in default().services if service.routed] == ["follow-up"]
