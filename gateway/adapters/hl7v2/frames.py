@@ -7,6 +7,7 @@ for the start of another message. What stands between frames is skipped and coun
 from __future__ import annotations
 
 START, END = b"\x0b", b"\x1c"
+_BLANKS = b" \t\r\n"
 _HEAD_BYTES = 4096
 
 
@@ -33,7 +34,7 @@ class Framer:
         while position < len(data) and self.oversized is None:
             if self._frame is None:
                 start = data.find(START, position)
-                self.between += len(data[position : start if start >= 0 else None].strip())
+                self.between += len(data[position : start if start >= 0 else None].translate(None, _BLANKS))
                 if start < 0:
                     break
                 self._frame = bytearray()

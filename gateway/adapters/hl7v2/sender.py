@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
 
 from gateway.adapters.hl7v2.frames import Framer, framed
 from gateway.er7.acknowledgements import Acknowledgement, asked_for, parse_acknowledgement
@@ -136,7 +136,7 @@ class Sender:
     def _attempting(self) -> AsyncRetrying:
         return AsyncRetrying(
             stop=stop_after_attempt(self._attempts),
-            wait=wait_exponential_jitter(initial=0.1, max=5.0, jitter=0.1),
+            wait=wait_exponential(multiplier=0.1, max=5.0) + wait_random(0.0, 0.1),
             retry=retry_if_exception_type(OSError),
             retry_error_callback=_unreachable,
         )
