@@ -25,6 +25,7 @@ from gateway.demo.progress import progress_bar
 from gateway.demo.scenario import scenarios
 from gateway.errors import Usage
 from gateway.settings import load
+from gateway.smart.keys import key_bytes
 from gateway.store.interface import ALL, Store
 from gateway.web.text import print_worklist
 
@@ -57,7 +58,7 @@ def prepare(directory: Path, county: County, port: int) -> dict[str, dict[str, A
     for client, key in keys.items():
         path = folder / f"{client}.jwk"
         path.touch(mode=0o600)
-        path.write_text(json.dumps(key, indent=2) + "\n", encoding="utf-8")
+        path.write_bytes(key_bytes(key))
     return keys
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from rich.box import SIMPLE
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -16,6 +15,7 @@ from rich.text import Text
 from gateway.web.wording import Entry, entry, moment_words
 
 WIDTH = 120
+_OBEYED = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\N{REPLACEMENT CHARACTER}")
 TIER_STYLES = {"urgent": "bold red", "high": "yellow", "standard": ""}
 
 
@@ -37,9 +37,6 @@ def render_worklist(transitions: Sequence[Mapping[str, Any]], now: datetime, age
 def render_transition(transition: Mapping[str, Any], now: datetime, agencies: Mapping[str, str] | None = None) -> RenderableType:
     """One transition whole: who and where, why it is flagged, what would clear each flag, and what that rests on."""
     item = entry(transition, now, agencies)
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="dim", width=20)
-    facts.add_column(max_width=WIDTH - 24, overflow="fold")
     rows = {
         "Client": f"{item.name}, born {item.born}",
         "Record numbers": ", ".join(item.numbers) or "none",
@@ -53,59 +50,84 @@ def render_transition(transition: Mapping[str, Any], now: datetime, agencies: Ma
         "Whose": item.agency,
         "Next look": item.next_look or "none",
     }
-    for name, value in rows.items():
-        if value:
-            facts.add_row(name, Text(value))
-    parts: list[RenderableType] = [facts, Text()]
+    parts: list[RenderableType] = [_facts(rows), Text()]
     if not item.flags:
         parts.append(Text("No flag is raised."))
     for flag in item.flags:
         parts.append(Text.assemble((flag.title, "bold"), f", since {flag.since}"))
         parts.append(Padding(Text(f"Cleared by: {flag.clears}"), (0, 0, 0, 2)))
         for words, reference in flag.evidence:
-            parts.append(Padding(Text(f"Because: {words}{f' ({reference})' if reference else ''}", style="dim"), (0, 0, 0, 2)))
+            parts.append(Padding(Text(_safe(f"Because: {words}{f' ({reference})' if reference else ''}"), style="dim"), (0, 0, 0, 2)))
     return Group(*parts)
 
 
+COLUMNS = (("Tier", 8), ("Who", 18), ("From", 17), ("Since", 14), ("What is wrong, and what clears it", 34), ("Appointment", 11), ("Agency", 12))
+
+
 def _working(entries: Sequence[Entry]) -> Table:
-    table = Table(box=SIMPLE, width=WIDTH, show_lines=False, pad_edge=False, padding=(0, 1, 1, 0))
-    for name, width in (
-        ("Tier", 8),
-        ("Who", 20),
-        ("From", 20),
-        ("Since", 13),
-        ("What is wrong, and what clears it", 29),
-        ("Appointment", 11),
-        ("Agency", 11),
-    ):
-        table.add_column(name, min_width=width, overflow="fold", ratio=3 if width == 29 else None)
+    table = Table(box=None, width=WIDTH, pad_edge=False, padding=(0, 1, 1, 0), header_style="bold underline")
+    for name, width in COLUMNS[:-1]:
+        table.add_column(name, width=width, overflow="fold")
+    table.add_column(COLUMNS[-1][0], min_width=COLUMNS[-1][1], overflow="fold")
     for item in entries:
         table.add_row(
             Text(item.tier, style=TIER_STYLES.get(item.tier, "")),
-            Text.assemble((item.name, "bold"), f"\nborn {item.born}"),
-            Text(item.hospital),
+            Text.assemble((_safe(item.name), "bold"), f"\nborn {item.born}"),
+            Text(_safe(item.hospital)),
             Text(f"{item.since}\n{item.on}".rstrip()),
             _flags(item),
             Text(item.follow_up),
-            Text(item.agency),
+            Text(_safe(item.agency)),
         )
     return table
 
 
-def _flags(item: Entry) -> Text:
+def _flags(item: Entry) -> RenderableType:
     if not item.flags:
         return Text("nothing", style="dim")
-    lines = [Text.assemble((flag.title, "bold"), f": {flag.clears}") for flag in item.flags]
-    return Text("\n").join(lines)
+    lines = Table.grid(padding=(0, 1, 0, 0))
+    for flag in item.flags:
+        lines.add_row("-", Text.assemble((flag.title, "bold"), f": {flag.clears}"))
+    return lines
 
 
 def _over(entries: Sequence[Entry]) -> Table:
-    table = Table(box=SIMPLE, width=WIDTH, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in ("Over", "Who", "From", "Discharged", "Why"):
-        table.add_column(name, overflow="fold")
+    table = _plain_table("Over", "Who", "From", "Discharged", "Why")
     for item in entries:
-        table.add_row(item.status, Text(f"{item.name}, born {item.born}"), Text(item.hospital), item.on, Text(item.since))
+        table.add_row(item.status, Text(_safe(f"{item.name}, born {item.born}")), Text(_safe(item.hospital)), item.on, Text(item.since))
     return table
+
+
+def render_messages(messages: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Messages of the inbox (DESIGN's JSON, in the order given) as a table."""
+    table = _plain_table("Id", "Received", "Feed", "Event", "Control ID", "State", "Error")
+    for each in messages:
+        received = each["received"][:19].replace("T", " ")
+        where = f" ({each['location']})" if each.get("location") else ""
+        cells = (str(each["id"]), received, each["feed"] or "-", each["event"] or "-", each["control_id"] or "-", each["state"])
+        table.add_row(*(Text(_safe(cell)) for cell in cells), Text(_safe(f"{each.get('error') or ''}{where}")))
+    return table if messages else Text("No message.")
+
+
+def render_message(message: Mapping[str, Any]) -> RenderableType:
+    """One message with what was received and answered ("raw" and "answer"), a segment a line."""
+    names = {"id": "Id", "state": "State", "received": "Received", "feed": "Feed", "event": "Event", "control_id": "Control ID", "error": "Error"}
+    facts = _facts({name: str(message[key]) for key, name in names.items() if message.get(key) not in (None, "")})
+    parts: list[RenderableType] = [facts]
+    for title, key in (("As received", "raw"), ("Answered", "answer")):
+        lines = message[key].replace("\r\n", "\r").replace("\n", "\r").strip("\r").split("\r")
+        parts += [Text(), Text(title, style="bold"), *(Text(_safe(line)) for line in lines)]
+    return Group(*parts)
+
+
+def render_clients(clients: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Registered SMART clients as a table."""
+    table = _plain_table("Id", "Role", "Organization", "Feeds", "State", "Scopes")
+    for each in clients:
+        state = "revoked" if each["revoked"] else "active"
+        cells = (each["id"], each["role"], each["organization"] or "-", ", ".join(each["feeds"]) or "-", state, each["scope"])
+        table.add_row(*(Text(_safe(cell)) for cell in cells))
+    return table if clients else Text("No client is registered.")
 
 
 def print_worklist(transitions: Sequence[Mapping[str, Any]], now: datetime, agencies: Mapping[str, str] | None = None) -> None:
@@ -113,11 +135,48 @@ def print_worklist(transitions: Sequence[Mapping[str, Any]], now: datetime, agen
     _console().print(render_worklist(transitions, now, agencies))
 
 
-def print_transition(transition: Mapping[str, Any], now: datetime, agencies: Mapping[str, str] | None = None) -> None:
-    """`render_transition` on stdout."""
-    _console().print(render_transition(transition, now, agencies))
+def print_transition(transition: Mapping[str, Any], now: datetime | None = None, agencies: Mapping[str, str] | None = None) -> None:
+    """`render_transition` on stdout; as of the wall clock unless told."""
+    _console().print(render_transition(transition, now or datetime.now(UTC), agencies))
+
+
+def print_messages(messages: Sequence[Mapping[str, Any]]) -> None:
+    """`render_messages` on stdout."""
+    _console().print(render_messages(messages))
+
+
+def print_message(message: Mapping[str, Any]) -> None:
+    """`render_message` on stdout."""
+    _console().print(render_message(message))
+
+
+def print_clients(clients: Sequence[Mapping[str, Any]]) -> None:
+    """`render_clients` on stdout."""
+    _console().print(render_clients(clients))
 
 
 def _console() -> Console:
     """Stdout; as wide as the tables where it is no terminal."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+
+
+def _facts(rows: Mapping[str, str]) -> Table:
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", width=20)
+    facts.add_column(max_width=WIDTH - 24, overflow="fold")
+    for name, value in rows.items():
+        if value:
+            facts.add_row(name, Text(_safe(value)))
+    return facts
+
+
+def _safe(text: str) -> str:
+    """What senders wrote, without what a terminal would obey: control characters, and marks that turn the direction of writing."""
+    return text.translate(_OBEYED)
+
+
+def _plain_table(*names: str) -> Table:
+    table = Table(box=None, width=WIDTH, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold underline")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
