@@ -1,0 +1,115 @@
+"""Every read goes through here: one place that says whose view is read. What is not in the recipient's view does not exist.
+
+A `View` is one consistent look at the store by one recipient. Older versions are shown only while the resource itself is visible, and only where
+they carry no security label that the present version lacks: what was disclosed once may be withheld since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import orjson
+
+from gateway.errors import Gone, NotFound
+from gateway.fhir import times
+from gateway.fhir.elements import codings
+from gateway.store.interface import ALL, Reader, Store, TransitionRow, Version
+
+Json = dict[str, Any]
+
+
+class Seen(NamedTuple):
+    """A resource as a recipient sees it: complete, with meta.versionId and meta.lastUpdated."""
+
+    resource: Json
+    number: int
+    updated: int  # microseconds
+    position: int
+
+    @property
+    def etag(self) -> str:
+        return f'W/"{self.number}"'
+
+
+def seen(version: Version) -> Seen:
+    """The version with its `meta`. The version must not be a deletion."""
+    resource = orjson.loads(version.body or b"{}")
+    resource["meta"] = {**resource.get("meta", {}), "versionId": str(version.number), "lastUpdated": times.instant(version.updated)}
+    return Seen(resource, version.number, version.updated, version.position)
+
+
+class View:
+    """What one recipient may read. Lives inside `view`."""
+
+    def __init__(self, reader: Reader, recipient: str) -> None:
+        self._reader = reader
+        self.recipient = recipient
+
+    def read(self, type: str, id: str) -> Seen:
+        """The newest version. Raises NotFound; Gone only to who sees everything, for a withdrawal must not tell that there still is something."""
+        found = self._reader.read(self.recipient, type, id)
+        if found is None or (found.body is None and self.recipient != ALL):
+            raise NotFound("There is no such resource", location=f"{type}/{id}")
+        if found.body is None:
+            raise Gone("The resource was deleted", location=f"{type}/{id}")
+        return seen(found)
+
+    def find(self, type: str, id: str) -> Seen | None:
+        """As `read`, None where there is nothing."""
+        found = self._reader.read(self.recipient, type, id)
+        return seen(found) if found is not None and found.body is not None else None
+
+    def vread(self, type: str, id: str, number: int) -> Seen:
+        """One version."""
+        current = self.read(type, id)
+        found = self._reader.vread(self.recipient, type, id, number)
+        if found is None or found.body is None or not self._still(found, current):
+            raise NotFound("There is no such version", location=f"{type}/{id}/_history/{number}")
+        return seen(found)
+
+    def history(self, type: str, id: str, limit: int, before: int | None, keep: Callable[[Json], bool]) -> list[Seen]:
+        """At most `limit` versions that `keep` holds of, newest first, below version `before`."""
+        current = self.read(type, id)
+        kept: list[Seen] = []
+        while len(kept) < limit:
+            rows = self._reader.history(self.recipient, type, id, limit, before)
+            kept += [one for row in rows if row.body is not None and self._still(row, current) and keep((one := seen(row)).resource)]
+            if len(rows) < limit:
+                break
+            before = rows[-1].number
+        return kept[:limit]
+
+    def _still(self, version: Version, current: Seen) -> bool:
+        return self.recipient == ALL or _labels(orjson.loads(version.body or b"{}")) <= _labels(current.resource)
+
+    def search(
+        self,
+        type: str,
+        terms: Sequence[tuple[str, Sequence[str]]],
+        updated_after: int | None,
+        updated_before: int | None,
+        after: int | None,
+        limit: int | None,
+    ) -> list[Seen]:
+        """The newest versions that the index finds, in order of their last change."""
+        found = self._reader.search(
+            self.recipient, type, terms=terms, updated_after=updated_after, updated_before=updated_before, after=after, limit=limit
+        )
+        return [seen(one) for one in found if one.body is not None]
+
+    def feed(self, after: int, limit: int) -> list[TransitionRow]:
+        """Transitions whose last change that this recipient may see lies after a position."""
+        return self._reader.feed(self.recipient, after, limit)
+
+
+def _labels(resource: Json) -> set[tuple[str, str]]:
+    return {(str(one.get("system", "")), str(one.get("code", ""))) for one in codings(resource.get("meta", {}).get("security", []))}
+
+
+@contextmanager
+def view(store: Store, recipient: str) -> Iterator[View]:
+    """A look at what is committed, as the recipient may see it."""
+    with store.reading() as reader:
+        yield View(reader, recipient)

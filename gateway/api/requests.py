@@ -1,0 +1,101 @@
+"""Requests as the interactions read them: bodies under a cap, the formats asked for, the preferences. http://hl7.org/fhir/R4/http.html"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from fastapi import HTTPException, Request
+
+from gateway.errors import Malformed, NotAcceptable, TooLarge
+
+_JSON = ("application/fhir+json", "application/json", "text/json", "json")
+_ACCEPTED = (*_JSON, "application/*", "*/*", "text/html", "text/*")
+_ETAG = re.compile(r'^(?:W/)?"([A-Za-z0-9\-.]{1,64})"$')
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+JSON_PATCH = ("application/json-patch+json",)
+FORM = "application/x-www-form-urlencoded"
+MAX_PARAMETERS = 100
+
+
+class Call(NamedTuple):
+    """One interaction, from HTTP or from an entry of a batch."""
+
+    method: str
+    path: tuple[str, ...]  # below the FHIR base: ("Task", "17", "_history", "2")
+    parameters: Sequence[tuple[str, str]]
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes = b""
+
+    def header(self, name: str) -> str:
+        """A header's value, "" when it is not there."""
+        return self.headers.get(name, "").strip()
+
+    def prefers(self, word: str) -> bool:
+        """Whether Prefer says this ("return=minimal", "handling=lenient")."""
+        return word in [one.strip().lower() for one in re.split(r"[,;]", self.header("prefer"))]
+
+    def if_match(self) -> str:
+        """The version that If-Match names, "" where it names none. Raises Malformed for what is no version's tag."""
+        stated = self.header("if-match")
+        found = _ETAG.match(stated)
+        if stated and not found:
+            raise Malformed("If-Match does not hold a version's tag", location="If-Match", advice='Write it as W/"3".')
+        return found[1] if found else ""
+
+
+async def call_of(request: Request, limit: int, *path: str) -> Call:
+    """The interaction that an HTTP request asks for."""
+    headers = {name: ",".join(request.headers.getlist(name)) for name in request.headers}
+    return Call(request.method, path, parameters(request.url.query), headers, await body(request, limit))
+
+
+def parameters(query: str) -> list[tuple[str, str]]:
+    """The parameters of a query or a form, in order. Raises Malformed."""
+    try:
+        return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+    except ValueError:
+        raise Malformed("The query cannot be read", advice=f"Send UTF-8, and at most {MAX_PARAMETERS} parameters.") from None
+
+
+async def body(request: Request, limit: int) -> bytes:
+    """The request's body. Raises TooLarge beyond `limit` bytes, before more than that is read."""
+    too_large = TooLarge("The body is too large", advice=f"At most {limit} bytes are taken.")
+    stated = request.headers.get("content-length", "")
+    if stated.isdigit() and int(stated) > limit:
+        raise too_large
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > limit:
+            raise too_large
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def check_accept(call: Call) -> None:
+    """Raise NotAcceptable where the answer is wanted in something else than JSON. `_format` wins over Accept."""
+    wanted = next((value for name, value in call.parameters if name == "_format"), None)
+    if wanted is not None:
+        if _kind(wanted).replace(" ", "+") not in _JSON:  # an unescaped + of a query arrives as a blank
+            raise NotAcceptable("Answers are to be had in JSON alone", location="_format", advice="Ask for application/fhir+json.")
+    elif not any(_kind(one) in _ACCEPTED for one in (call.header("accept") or "*/*").split(",")):
+        raise NotAcceptable("Answers are to be had in JSON alone", location="Accept", advice="Ask for application/fhir+json.")
+
+
+def check_content_type(call: Call, allowed: Sequence[str] = _JSON) -> None:
+    """Answer 415 where the body is of another kind; none stated is taken for what is allowed."""
+    kind = _kind(call.header("content-type"))
+    if kind and kind not in allowed:
+        raise HTTPException(415)
+
+
+def _kind(media_type: str) -> str:
+    return media_type.partition(";")[0].strip().lower()
+
+
+def is_id(text: str) -> bool:
+    """Whether it can be a resource id."""
+    return bool(_ID.fullmatch(text))
