@@ -1,7 +1,8 @@
 """The words of a care transition: frozen values, standard library only.
 
-A transition is one inpatient stay seen from the day its end comes near until somebody has closed the gap. All times are aware datetimes;
-calendar days are counted in `Stay.zone`. A client may have many stays; each tracked one has one transition.
+A transition is one inpatient stay seen from the day its end comes near until somebody has closed the gap. All times are aware datetimes (a naive
+one is a programming error, which the first comparison refuses with TypeError); calendar days are counted in `Stay.zone`. Times that assessment
+computes are in UTC; whoever shows them turns them into the stay's zone. A client may have many stays; each tracked one has one transition.
 """
 
 from __future__ import annotations
@@ -113,14 +114,16 @@ class Claim:
     reason: str = ""
     business_status: str = ""
     evidence: tuple[Evidence, ...] = ()
+    number: int = 0  # of the assignment whose Task it is; 0: told by agency and order alone
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What a named person decided about this transition.
 
-    `what`: "close" (value a ClosedAs), "reopen", "psychiatric" (value yes/no), "route" (value agency id or ""), "confirm-kind" (reference of the appointment
-    or encounter in `about`, value mental-health/other).
+    `what`: "close" (value a ClosedAs), "reopen", "psychiatric" (value yes/no), "route" (value agency id or ""), "confirm-kind" (reference of the
+    appointment or encounter in `about`, value mental-health/other), "disposition" (value NUBC FL17 code: where the client went, when the
+    hospital does not say).
     """
 
     what: str
@@ -188,6 +191,8 @@ class Stay:
     uncertain: tuple[Evidence, ...] = ()  # why the stay itself, or what was joined to it, is uncertain
     uncertain_since: datetime | None = None
     tie: bool = False  # a discharge and its cancellation could not be ordered
+    expectation_withdrawn: datetime | None = None  # recorded time of an A25 that withdrew a standing A16 or PV2-9, while no newer expectation stands
+    past_cancellations: tuple[datetime, ...] = ()  # recorded times of the A13s that a newer discharge has overtaken, oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +216,7 @@ class FollowUp:
     modality: str = ""  # "in-person" | "telehealth" | "telephone" | ""
     visit_class: str = ""
     evidence: tuple[Evidence, ...] = ()
+    moved: datetime | None = None  # recorded time of the word that last changed its start; None: never, or not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,82 @@
+"""Where a stay stands in its own life: not yet of interest, its end expected, ended, or ended only by mistake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from transitions.dispositions import Disposition
+from transitions.model import Stay
+from transitions.policy import Policy
+from transitions.windows import Clock, local_day, start_of_day, utc
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What the stay's own messages come to. All moments in UTC."""
+
+    phase: Literal["anticipated", "discharged", "void"]
+    since: datetime  # when the phase began: expectation in view, discharge, or its cancellation
+    anchor: datetime | None  # the discharge, expected or real, from which the clocks run; None: expected, nobody says when
+    tracked_since: datetime  # when the transition first came into view, as far as the standing facts tell
+
+
+def course_of(stay: Stay, disposition: Disposition, policy: Policy, clock: Clock) -> Course | None:
+    """The stay's course as of the clock; None while there is no transition to speak of."""
+    if not stay.ever_inpatient:
+        return None
+    if stay.state in ("admission-cancelled", "entered-in-error"):
+        return _ended_in_error(stay, policy)
+    if stay.state == "discharged" and disposition.fate != "not-a-discharge":
+        return _discharged(stay, policy)
+    if stay.state == "planned":
+        return None
+    expected = _anticipated(stay, policy, clock)
+    if expected is not None:
+        return expected
+    withdrawn = stay.discharge_cancelled or stay.expectation_withdrawn
+    if withdrawn is not None:
+        return Course("void", utc(withdrawn), None, utc(withdrawn))
+    return None
+
+
+def _discharged(stay: Stay, policy: Policy) -> Course:
+    """A discharge counts from when it was known or took place, whichever came first: an A03 may name a moment that lies ahead of it."""
+    discharged = utc(stay.discharged or stay.discharge_recorded or stay.first_seen)
+    since = discharged if stay.discharge_recorded is None else min(discharged, utc(stay.discharge_recorded))
+    in_view = _in_view(stay, policy)
+    return Course("discharged", since, discharged, since if in_view is None else min(since, in_view))
+
+
+def _ended_in_error(stay: Stay, policy: Policy) -> Course | None:
+    """Void if there was a transition to make void: a discharge, or an expectation that had come into view."""
+    ended = utc(stay.error_recorded or stay.discharge_cancelled or stay.first_seen)
+    in_view = _in_view(stay, policy)
+    was_ended = stay.discharge_recorded or stay.discharge_cancelled or stay.discharge_evidence or stay.past_cancellations
+    if was_ended or stay.expectation_withdrawn or (in_view is not None and in_view <= ended):
+        return Course("void", ended, None, ended)
+    return None
+
+
+def _anticipated(stay: Stay, policy: Policy, clock: Clock) -> Course | None:
+    """An expectation in view. After a cancelled discharge only a newer expectation counts, or the old one would outlive it."""
+    since = _in_view(stay, policy, newer_than=utc(stay.discharge_cancelled) if stay.discharge_cancelled is not None else None)
+    if since is None or not clock.passed(since):
+        return None
+    return Course("anticipated", since, utc(stay.expected_discharge) if stay.expected_discharge is not None else None, since)
+
+
+def _in_view(stay: Stay, policy: Policy, newer_than: datetime | None = None) -> datetime | None:
+    """When the expected discharge comes into view: with its A16 at once, by its date from some days before, as soon as it is said."""
+    pending = utc(stay.pending_since) if stay.pending_since is not None else None
+    if newer_than is not None and pending is not None and pending <= newer_than:
+        pending = None
+    if stay.expected_discharge is None:
+        return pending
+    told = utc(stay.expectation_recorded or stay.first_seen)
+    if newer_than is not None and (told <= newer_than or utc(stay.expected_discharge) <= newer_than):
+        return pending
+    opens = start_of_day(local_day(stay.expected_discharge, stay.zone), -policy.anticipation_days, stay.zone)
+    in_view = max(opens, told)
+    return in_view if pending is None else min(pending, in_view)

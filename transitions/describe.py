@@ -1,0 +1,60 @@
+"""Plain words for people: what a flag means, and what it is closed as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from transitions.model import ClosedAs, FlagCode
+
+FLAGS: Mapping[FlagCode, str] = {
+    "no-follow-up-scheduled": "No mental-health follow-up is scheduled",
+    "follow-up-too-late": "The follow-up is booked too late",
+    "kind-unconfirmed": "An appointment may be the follow-up; nobody has said of what kind it is",
+    "not-picked-up": "The agency has not picked the client up",
+    "no-contact": "Nobody has reached the client since the discharge",
+    "missed-appointment": "The client did not come to the follow-up",
+    "outcome-unknown": "Nobody has said whether the client came to the follow-up",
+    "no-follow-up-7-days": "Not seen within 7 days of the discharge",
+    "no-follow-up-30-days": "Not seen within 30 days of the discharge",
+    "left-against-advice": "Left the hospital against medical advice",
+    "emergency-return": "Back in an emergency department since the discharge",
+    "arrival-not-seen": "Transferred, but no hospital reports the arrival",
+    "disposition-unknown": "Where the client went is not known",
+    "service-unknown": "Whether the stay was psychiatric is not known",
+    "identity-uncertain": "Who the client is, or which stay it is, is uncertain",
+}
+
+CLOSED_AS: Mapping[ClosedAs, str] = {
+    "follow-up-kept": "the client was seen",
+    "readmitted": "the client is in hospital again",
+    "transferred": "the client was transferred to another hospital",
+    "died": "the client has died",
+    "hospice": "the client is in hospice care",
+    "left-region": "the client has left the region",
+    "unable-to-contact": "the client could not be reached",
+    "window-elapsed": "a person decided that the time for follow-up is over",
+}
+
+CLEARS: Mapping[FlagCode, str] = {
+    "no-follow-up-scheduled": "A mental-health appointment is booked; to be in time, for {day7} at the latest.",
+    "follow-up-too-late": "A visit by {day7} at the latest, or the booked visit is kept.",
+    "kind-unconfirmed": "Somebody confirms that the appointment is mental-health follow-up, or that it is not.",
+    "not-picked-up": "The agency accepts the Task, or books or contacts the client; or declines, so that it moves on.",
+    "no-contact": "The client is reached: by phone, visit or telehealth, or by coming to a visit.",
+    "missed-appointment": "A new mental-health appointment is booked, or a visit is kept.",
+    "outcome-unknown": "The outcome is reported: fulfilled, no-show or cancelled.",
+    "no-follow-up-7-days": "A mental-health visit is kept, or a person closes the transition.",
+    "no-follow-up-30-days": "A mental-health visit is kept, or a person closes the transition.",
+    "left-against-advice": "A mental-health visit is kept, or a person closes the transition.",
+    "emergency-return": "The client is reached, or seen at a mental-health visit, after the emergency visit.",
+    "arrival-not-seen": "The other hospital reports the admission, or the client is reached or seen.",
+    "disposition-unknown": "The hospital says where the client went (PV1-36), or a person records it.",
+    "service-unknown": "The hospital sends the unit, service or diagnosis, or a person decides whether the stay was psychiatric.",
+    "identity-uncertain": "The hospital merges, moves or corrects the records, or a person decides who it is.",
+}
+"""What clears each flag; `{day7}` is the last day of the visit window."""
+
+
+def clears(code: FlagCode, last_visit_day: str) -> str:
+    """What would clear the flag, in a sentence; `last_visit_day` is an ISO date, "" where no discharge date is known."""
+    return CLEARS[code].replace("{day7}", last_visit_day or "the seventh day after the discharge")
