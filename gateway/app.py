@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
+import ssl
+import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
+from gateway import __version__
+from gateway.api.services import Changes
 from gateway.errors import Unavailable, Usage
 from gateway.pipeline import Configuration, Journey
 from gateway.pipeline.own import put_own_resources
 from gateway.records.ids import identifier
-from gateway.records.times import microseconds
+from gateway.records.times import microseconds, moment
 from gateway.settings import HttpSettings, MllpSettings, Settings, address
 from gateway.store.sqlite import is_being_served, lock_for_serving, open_sqlite
+from gateway.web.session import Sessions
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from fastapi import FastAPI, Request
+
+    from gateway.api.services import Services
     from gateway.store.interface import Store
 
 log = structlog.get_logger(__name__)
@@ -78,14 +87,16 @@ class CareClock:
 class Gateway:
     """A running gateway: the journey, its listeners and its clock. Made by `running`."""
 
-    def __init__(self, store: Store, settings: Settings, journey: Journey, clock: CareClock) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: CareClock) -> None:
         self.store = store
         self.settings = settings
-        self.journey = journey
+        self.configuration = configuration_of(settings, store)
         self.clock = clock
         self.http: tuple[str, int] = ("", 0)
         self.mllp: tuple[str, int] = ("", 0)
-        self.changed = asyncio.Event()
+        self.changes = Changes()
+        self.sessions = Sessions()
+        self.journey = Journey(store, self.configuration, clock, self.changes.notify)
 
     @property
     def base_url(self) -> str:
@@ -112,24 +123,17 @@ async def running(settings: Settings, data: Path, clock: CareClock | None = None
     from gateway.adapters.hl7v2.mllp import Limits, listen
 
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    loop = asyncio.get_running_loop()
     care = clock or CareClock()
     with _bound(settings.http.listen) as http_socket, lock_for_serving(data), contextlib.closing(open_store(settings, data)) as store:
-        gateway: Gateway
-
-        def committed() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop may have closed while the writer finishes
-                loop.call_soon_threadsafe(gateway.changed.set)
-
-        journey = Journey(store, configuration_of(settings, store), care, committed)
-        gateway = Gateway(store, settings, journey, care)
+        gateway = Gateway(store, settings, care)
+        journey = gateway.journey
         gateway.http = http_socket.getsockname()[:2]
         ensure_own_resources(store, settings)
         journey.start()
         try:
             host, port = address(settings.mllp.listen)
             with _plain_os_errors(settings.mllp.listen):
-                mllp = await listen(host, port, hl7v2_handler(journey), limits=Limits(frame=settings.mllp.max_frame), ssl=tls(settings.mllp))
+                mllp = await listen(host, port, hl7v2_handler(journey), limits=Limits(frame_bytes=settings.mllp.max_frame), ssl=tls(settings.mllp))
             gateway.mllp = (host, mllp.port)
             async with _serving_http(gateway, http_socket), _keeping_clock(gateway):
                 try:
@@ -140,13 +144,72 @@ async def running(settings: Settings, data: Path, clock: CareClock | None = None
             await asyncio.to_thread(journey.stop)
 
 
-def hl7v2_handler(journey: Journey) -> Callable[..., object]:
+def hl7v2_handler(journey: Journey) -> Callable[[bytes, object], Awaitable[bytes | None]]:
     """What the MLLP listener does with a message: through the journey, answered after the commit; unanswered when the store cannot commit."""
     from gateway.pipeline import Received
 
     async def handle(raw: bytes, peer: object) -> bytes | None:
         try:
             outcome = await asyncio.wrap_future(journey.submit(Received("hl7v2", raw)))
+        except Unavailable:
+            return None
+        return outcome.answer
+
+    return handle
+
+
+def application(gateway: Gateway) -> FastAPI:
+    """Everything that is served over HTTP."""
+    from fastapi import FastAPI
+
+    from gateway.adapters.hl7v2 import http as hl7v2_over_http
+    from gateway.api.edge import guard
+    from gateway.api.router import api
+    from gateway.api.services import Limits, Services
+    from gateway.smart import access, discovery, endpoints
+    from gateway.smart.jwks import KeySets
+    from gateway.web import pages
+
+    store, settings = gateway.store, gateway.settings
+    services = Services(
+        store=store,
+        journey=gateway.journey,
+        authenticate=lambda header: access.authenticate(header, store.credentials, time.time()),
+        identify=gateway.configuration.identify,
+        base_url=gateway.base_url,
+        key=store.installation_key(),
+        changes=gateway.changes,
+        limits=Limits(body=settings.http.max_body),
+    )
+    shown = pages.Services(
+        store=store,
+        now=lambda: moment(gateway.clock()),
+        sessions=gateway.sessions,
+        feeds={each.name: each.hospital or each.name for each in settings.feeds()},
+        agencies={each.id: each.name for each in settings.agency},
+        secure=gateway.base_url.startswith("https:"),
+    )
+    app = FastAPI(title="Care-transition gateway", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(discovery.router(gateway.base_url))
+    app.include_router(endpoints.router(store.credentials, base_url=gateway.base_url, clock=time.time, key_sets=KeySets(time.time)))
+    app.include_router(hl7v2_over_http.router(hl7v2_requests(gateway, services), body_bytes=settings.http.max_body))
+    app.include_router(api(services))
+    app.include_router(pages.pages(shown))
+    guard(app, services.registry)
+    return app
+
+
+def hl7v2_requests(gateway: Gateway, services: Services) -> Callable[[bytes, Request], Awaitable[bytes | None]]:
+    """What POST /hl7/v2 does with a message: a hospital's client, bound to its feeds, with a scope for Bundle."""
+    from gateway.pipeline import Received
+    from gateway.smart.access import require
+
+    async def handle(raw: bytes, request: Request) -> bytes | None:
+        caller = services.authenticate(request.headers.get("authorization"))
+        require(caller, "Bundle", "c")
+        bound = caller.feeds or ((caller.organization,) if caller.role == "hospital" else ())
+        try:
+            outcome = await asyncio.wrap_future(gateway.journey.submit(Received("hl7v2", raw, ",".join(bound), {"client": caller.client})))
         except Unavailable:
             return None
         return outcome.answer
@@ -166,7 +229,9 @@ def tls(settings: HttpSettings | MllpSettings) -> ssl.SSLContext | None:
             context.load_verify_locations(settings.tls_client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
     except (OSError, ssl.SSLError):
-        raise Usage("the TLS certificate, key or client CA cannot be read", location="tls_certificate", advice="Name PEM files that belong together.") from None
+        raise Usage(
+            "the TLS certificate, key or client CA cannot be read", location="tls_certificate", advice="Name PEM files that belong together."
+        ) from None
     return context
 
 
@@ -210,9 +275,15 @@ async def _keeping_clock(gateway: Gateway) -> AsyncIterator[None]:
 async def _serving_http(gateway: Gateway, bound: socket.socket) -> AsyncIterator[None]:
     import uvicorn
 
-    from gateway.composition import application
+    class Server(uvicorn.Server):
+        """Leaves signals to whoever runs the gateway."""
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
 
     settings = gateway.settings.http
+    tls(settings)  # refused in plain words before uvicorn meets the files
     config = uvicorn.Config(
         application(gateway),
         log_config=None,
@@ -225,8 +296,7 @@ async def _serving_http(gateway: Gateway, bound: socket.socket) -> AsyncIterator
         ssl_ca_certs=settings.tls_client_ca or None,
         ssl_cert_reqs=ssl.CERT_REQUIRED if settings.tls_client_ca else ssl.CERT_NONE,
     )
-    tls(settings)  # refused in plain words before uvicorn meets it
-    server = _Server(config)
+    server = Server(config)
     task = asyncio.create_task(server.serve(sockets=[bound]))
     try:
         while not server.started and not task.done():

@@ -138,24 +138,29 @@ def _profile(number: int, table: dict[str, Any]) -> FeedProfile:
     for key, value in table.items():
         if key not in _KNOWN:
             raise Usage(f"the configuration has a key that does not exist: {key}", location=where)
-        wanted: tuple[type, str]
-        if key in _LISTS:
-            wanted = (list, "a list of texts")
-        elif key in _FLAGS:
-            wanted = (bool, "true or false")
-        elif key in _TABLES:
-            wanted = (dict, "a table")
-        else:
-            wanted = (str, "a text")
-        if not isinstance(value, wanted[0]) or (wanted[0] is list and not all(isinstance(each, str) for each in value)):
-            raise Usage(f"{key} must be {wanted[1]}", location=where)
+        _check_kind(key, value, where)
     zone = table.get("timezone")
     if zone:
         try:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError):
             raise Usage("timezone is not the name of a time zone", location=where, advice='Use an IANA name: "America/Chicago".') from None
-    return FeedProfile(**{key: tuple(value) if key in _LISTS else value for key, value in table.items()})
+    values: dict[str, Any] = {key: tuple(value) if key in _LISTS else value for key, value in table.items()}
+    return FeedProfile(**values)
+
+
+def _check_kind(key: str, value: Any, where: str) -> None:
+    """Whether the value is of the kind that the key takes."""
+    if key in _LISTS:
+        fits, wanted = isinstance(value, list) and all(isinstance(each, str) for each in value), "a list of texts"
+    elif key in _FLAGS:
+        fits, wanted = isinstance(value, bool), "true or false"
+    elif key in _TABLES:
+        fits, wanted = isinstance(value, dict), "a table"
+    else:
+        fits, wanted = isinstance(value, str), "a text"
+    if not fits:
+        raise Usage(f"{key} must be {wanted}", location=where)
 
 
 def address(listen: str) -> tuple[str, int]:

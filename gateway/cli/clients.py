@@ -20,7 +20,7 @@ def add(
     role: Annotated[str, typer.Option("--role", help="agency, hospital, coordinator or operator.")] = "agency",
     organization: Annotated[str, typer.Option("--organization", help="The agency's id, or the hospital's.")] = "",
     scope: Annotated[
-        list[str] | None, typer.Option("--scope", help='Scopes, space-separated: "system/Task.rsu system/Patient.r" (the role\'s own if not said).')
+        list[str] | None, typer.Option("--scope", help='Scopes, space-separated: "system/Task.rus system/Patient.r" (the role\'s own if not said).')
     ] = None,
     jwks: Annotated[Path | None, typer.Option("--jwks", help="A file with its public keys (JWKS).", exists=True, dir_okay=False)] = None,
     jwks_url: Annotated[str, typer.Option("--jwks-url", help="Where its public keys are published.")] = "",
@@ -72,7 +72,7 @@ def list_clients(data: Data = DEFAULT_DATA, config: Config = None, as_json: Json
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
         return
-    from gateway.web.text import print_clients
+    from gateway.cli.tables import print_clients
 
     print_clients(rows)
 

@@ -72,7 +72,7 @@ def list_messages(
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
         return
-    from gateway.web.text import print_messages
+    from gateway.cli.tables import print_messages
 
     print_messages(rows)
 
@@ -90,7 +90,7 @@ def show(
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(shown, option=orjson.OPT_INDENT_2) + b"\n")
         return
-    from gateway.web.text import print_message
+    from gateway.cli.tables import print_message
 
     print_message(shown)
 

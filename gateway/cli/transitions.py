@@ -28,7 +28,8 @@ def list_transitions(
 
     from gateway.store.interface import ALL
 
-    with opened(data, config) as (store, _), store.reading() as reader:
+    with opened(data, config) as (store, settings), store.reading() as reader:
+        names = {each.id: each.name for each in settings.agency}
         rows = [orjson.loads(row.body) for row in reader.worklist(ALL, flagged=flagged, status=status, limit=limit) if row.body is not None]
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
@@ -36,7 +37,7 @@ def list_transitions(
     from gateway.records.times import moment
     from gateway.web.text import print_worklist
 
-    print_worklist(rows, moment(time.time_ns() // 1000))
+    print_worklist(rows, moment(time.time_ns() // 1000), names)
 
 
 @app.command()
@@ -52,13 +53,17 @@ def show(
     from gateway.errors import NotFound
     from gateway.store.interface import ALL
 
-    with opened(data, config) as (store, _), store.reading() as reader:
+    with opened(data, config) as (store, settings), store.reading() as reader:
         row = reader.transition(ALL, name)
+        names = {each.id: each.name for each in settings.agency}
     if row is None or row.body is None:
         raise NotFound("there is no such transition", advice="gateway transitions list names those there are.")
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(orjson.loads(row.body), option=orjson.OPT_INDENT_2) + b"\n")
         return
+    import time
+
+    from gateway.records.times import moment
     from gateway.web.text import print_transition
 
-    print_transition(orjson.loads(row.body))
+    print_transition(orjson.loads(row.body), moment(time.time_ns() // 1000), names)

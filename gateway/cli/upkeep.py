@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -11,7 +12,7 @@ import orjson
 from gateway.cli.options import opened
 from gateway.cli.progress import counting
 from gateway.errors import Usage
-from gateway.store.interface import ALL
+from gateway.store.interface import ALL, Reader, Version
 
 
 def rebuild_all(data: Path, config: Path | None) -> None:
@@ -23,23 +24,28 @@ def rebuild_all(data: Path, config: Path | None) -> None:
         raise Usage("a gateway is serving this data", advice="Stop it, rebuild, and start it again.")
     with opened(data, config) as (store, settings), counting() as progress:
         done = rebuild(store, configuration_of(settings, store), time.time_ns() // 1000, progress)
-    print(
-        f"rebuilt from {done.inputs} inputs: {done.partitions} clients' records derived, {done.removed} no longer told of by any input",
-        file=sys.stderr,
-    )
+    told = f"rebuilt from {done.inputs} inputs: {done.partitions} clients' records derived, {done.removed} no longer told of by any input"
+    print(told, file=sys.stderr)
     if done.failed:
         print(f"{done.failed} inputs are refused by today's mappings: gateway messages replay", file=sys.stderr)
 
 
 def export_all(data: Path, config: Path | None, types: list[str]) -> None:
     """Every current resource, one a line, without AuditEvent."""
+    from gateway.api.access import seen
     from gateway.app import ensure_own_resources
-    from gateway.fhir.versions import with_meta
 
     with opened(data, config) as (store, settings):
         ensure_own_resources(store, settings)
         with store.reading() as reader:
-            for kind in types or [None]:
-                for version in reader.export(ALL, kind):
-                    if version.body is not None:
-                        sys.stdout.buffer.write(orjson.dumps(with_meta(version)) + b"\n")
+            for version in _chosen(reader, types):
+                if version.body is not None and version.type != "AuditEvent":
+                    sys.stdout.buffer.write(orjson.dumps(seen(version).resource) + b"\n")
+
+
+def _chosen(reader: Reader, types: list[str]) -> Iterator[Version]:
+    """The current versions of the types, or of all."""
+    if not types:
+        yield from reader.export(ALL)
+    for each in types:
+        yield from reader.export(ALL, each)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from transitions.policy import Policy
-
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.records.statements import Identify
+from transitions.policy import Policy
 
 
 @dataclass(frozen=True)

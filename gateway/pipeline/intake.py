@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import Any
 
 from gateway.errors import Conflict, GatewayError
 from gateway.pipeline.configuration import Configuration
@@ -18,9 +17,10 @@ WRITES = "fhir-write"
 
 
 def take(writer: Writer, received: Received, now: int, configuration: Configuration, *, again: Input | None = None) -> Outcome:
-    """One input through the journey inside an open transaction. `again` is the stored input that is replayed, with its own receipt time.
+    """One input through the journey, in an open transaction. `again` is the stored input that is replayed, with its own receipt time.
 
-    Raises only what means that nothing at all could be committed (`Unavailable`) and, for REST writes, every refusal: a refused write leaves no trace.
+    Raises only what means that nothing at all could be committed (`Unavailable`) and, for REST writes, every refusal: a refused write leaves
+    no trace.
     """
     receipt = again.received if again else now
     understood = understand(received, receipt, configuration)
@@ -64,11 +64,9 @@ def _accept(
     answer = understood.acknowledge("AA", reports)
     row = replace(row, event=translation.heading.event or row.event, state="processed", answer=answer)
     number = _store(writer, row)
-    partitions = []
     if not translation.heading.test:
-        partitions = commit_statements(writer, number, row.digest.hex()[:16], translation, now, configuration)
-    written = _written(writer, partitions, understood) if understood.states else ()
-    return Outcome(number, "processed", answer, written)
+        commit_statements(writer, number, row.digest.hex()[:16], translation, now, configuration)
+    return Outcome(number, "processed", answer)
 
 
 def _quarantine(writer: Writer, row: Input, understood: Understood, error: GatewayError) -> Outcome:
@@ -146,13 +144,3 @@ def _check_version(writer: Writer, received: Received) -> None:
 def _head(writer: Writer, recipient: str, resource_type: str, resource_id: str) -> Head | None:
     partition = writer.partition_of(resource_type, resource_id)
     return None if partition is None else writer.heads(partition).get((recipient, resource_type, resource_id))
-
-
-def _written(writer: Writer, partitions: list[int], understood: Understood) -> tuple[dict[str, Any], ...]:
-    """The newest versions of the resources that an input states, as its sender may see them."""
-    heads = {key: head for partition in partitions for key, head in writer.heads(partition).items()}
-    found = []
-    for resource_type, resource_id in understood.states:
-        head = heads.get((understood.recipient, resource_type, resource_id)) or heads.get((ALL, resource_type, resource_id))
-        found.append({"type": resource_type, "id": resource_id, "number": head.number if head else 1, "updated": head.updated if head else 0})
-    return tuple(found)

@@ -143,8 +143,8 @@ class Journey:
             for job in group:
                 job.future.set_exception(unavailable)
             return
-        for job, refusal in failed:
-            job.future.set_exception(refusal)
+        for job, reason in failed:
+            job.future.set_exception(reason)
         for job, value in done:
             job.future.set_result(value)
         self._on_commit()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from gateway.errors import GatewayError
 from gateway.store.interface import InputState
@@ -14,8 +13,9 @@ from gateway.store.interface import InputState
 class Received:
     """Raw bytes with what they alone do not say.
 
-    `kind` is "hl7v2", "fhir-message" (a message Bundle), "fhir-bundle" (a sender's transaction, batch or single resource) or "fhir-write" (an agency's or
-    coordinator's REST write). `feed` binds it to a feed; "" matches by content. `about` names method, path, client, role, organization and `if-match`.
+    `kind` is "hl7v2", "fhir-message" (a message Bundle), "fhir-bundle" (transaction, batch or single resource) or "fhir-write" (a REST write by
+    an agency or the coordinator). `feed` binds it to feeds, separated by commas; "" matches by content. `about` names method, path, client, role,
+    organization and `if-match`.
     """
 
     kind: str
@@ -28,12 +28,10 @@ class Received:
 class Outcome:
     """What came of an input, after the commit that holds it.
 
-    `answer` is the acknowledgement (hl7v2). `written` lists, for FHIR, the resources that the input states, as their sender may see them:
-    {"type", "id", "number", "updated", "body"}. `error` is why it was refused or quarantined.
+    `answer` is the acknowledgement (hl7v2 alone). `error` is why it was refused or quarantined.
     """
 
     input: int
     state: InputState
     answer: bytes = b""
-    written: tuple[dict[str, Any], ...] = ()
     error: GatewayError | None = None

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import orjson
-from transitions.assess import assess, outlook
-from transitions.psychiatric import psychiatric
 
+from gateway import __version__
 from gateway.fhir.search import terms
 from gateway.mappings import assessment
-from gateway.mappings.care.derive import CareContext, derive
+from gateway.mappings.care.context import CareContext
+from gateway.mappings.care.derive import derive
 from gateway.mappings.care.transition_json import transition_json
 from gateway.pipeline.configuration import Configuration
 from gateway.privacy.disclosure import disclose, withheld_from
@@ -26,7 +26,9 @@ from gateway.records.record import PersonRecord
 from gateway.records.statements import Json
 from gateway.records.times import microseconds, moment
 from gateway.store.interface import ALL, NewVersion, TransitionRow
+from transitions.assess import assess, outlook
 from transitions.model import Transition, Visit
+from transitions.psychiatric import psychiatric
 
 _TIERS = {"urgent": 0, "high": 1, "standard": 2}
 NEVER = 253402300799_000000
@@ -62,10 +64,9 @@ def results(entries: list[Entry], as_of: int, configuration: Configuration) -> R
             shown = disclose(person, agency, frozenset(visible), moment(as_of))
             if shown.until is not None:
                 found.look(microseconds(shown.until))
-            theirs = {
-                name: each for name, each in _assess(shown.person, as_of, configuration, found).items() if name in visible and each.agency == agency
-            }
-            _view(agency, shown.person, theirs, configuration, found)
+            theirs = _assess(shown.basis, as_of, configuration, found)
+            mine = {name: each for name, each in theirs.items() if name in visible and each.agency == agency}
+            _view(agency, shown.person, mine, configuration, found)
     return found
 
 
@@ -97,14 +98,20 @@ def _view(recipient: str, person: PersonRecord, assessed: dict[str, Transition],
     """The person's records and transitions as this recipient sees them."""
     for resource in _resources(person):
         _put(found, recipient, resource)
-    context = CareContext(identify=configuration.identify, policy=configuration.policy)
+    reader = None if recipient == ALL else recipient
+    context = CareContext(
+        identify=configuration.identify,
+        agencies={each.id: each.name for each in configuration.policy.agencies},
+        version=__version__,
+        recipient=reader,
+    )
     for record in person.stays:
         transition = assessed.get(record.transition)
         if transition is None:
             continue
         for resource in derive(person, record, transition, context):
             _put(found, recipient, resource)
-        body = transition_json(transition, person)
+        body = transition_json(transition, person, recipient=reader)
         found.transitions[recipient, transition.id] = TransitionRow(
             recipient=recipient,
             id=transition.id,

@@ -10,13 +10,13 @@ from gateway.er7.acknowledgements import acknowledge
 from gateway.errors import Forbidden, GatewayError
 from gateway.fhir.parsing import parse
 from gateway.mappings.feeds.profile import FeedProfile, match
-from gateway.mappings.fhir.translate import translate_bundle, translate_write
+from gateway.mappings.fhir.translate import translate_bundle
+from gateway.mappings.fhir.writes import translate_write
 from gateway.mappings.hl7v2.translate import translate
 from gateway.pipeline.configuration import Configuration
 from gateway.pipeline.received import Received
 from gateway.records.statements import Report, Translation
 from gateway.records.times import moment
-from gateway.store.interface import ALL
 
 _WORTH_SAYING = ("W", "E", "F")
 """Severities that go into an acknowledgement; information stays with the inbox."""
@@ -35,8 +35,6 @@ class Understood:
     error: GatewayError | None = None  # it could not even be read
     repeatable: bool = True  # the same control ID and bytes again are a repetition, not news
     accept_quarantined: bool = False
-    states: tuple[tuple[str, str], ...] = ()  # (type, id) of the resources that it states
-    recipient: str = ALL  # whose view its sender has
 
 
 def understand(received: Received, now: int, configuration: Configuration) -> Understood:
@@ -111,7 +109,6 @@ def _fhir(received: Received, now: int, configuration: Configuration) -> Underst
         translate=lambda: Translation(heading=None, statements=()),  # type: ignore[arg-type]  # replaced below
         acknowledge=_no_acknowledgement,
         repeatable=False,
-        recipient=about.get("recipient", ALL),
     )
     try:
         body = parse(received.raw)
@@ -126,5 +123,5 @@ def _fhir(received: Received, now: int, configuration: Configuration) -> Underst
     if received.kind == "fhir-message":
         name = str(body.get("id") or (body.get("identifier") or {}).get("value") or "")
         understood.control_id, understood.repeatable = name or understood.control_id, bool(name)
-    understood.translate = lambda: translate_bundle(body, profile, now, configuration.identify)
+    understood.translate = lambda: translate_bundle(body, profile, now, configuration.identify, about)
     return understood

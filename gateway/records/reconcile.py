@@ -237,10 +237,14 @@ def _owned(name: str, group: list[Said], patient: str, stays: tuple[StayRecord, 
     facts["recorded"] = group[-1].recorded
     resource_type = str(resource.get("resourceType") or TYPE_OF[kind])
     resource = {**resource, "resourceType": resource_type, "id": identify(resource_type, name.partition("|")[2])}
-    key = facts.get("stay_key")
-    stay = next((each for each in stays if key is not None and each.key.startswith(f"{key}|")), None)
+    stay = next((each for each in stays if _names(facts, each)), None)
     placed = place(resource, patient, f"Encounter/{stay.id}" if stay else None)
     return [Owned(placed, _sources(group), facts, stay.id if stay else None, stay.part2 if stay else bool(facts.get("part2")))]
+
+
+def _names(facts: dict[str, object], stay: StayRecord) -> bool:
+    """Whether an appointment or the like says that it belongs to this stay: by our id, or by the encounter's first key."""
+    return facts.get("encounter") == f"Encounter/{stay.id}" or ("stay_key" in facts and stay.key.startswith(f"{facts['stay_key']}|"))
 
 
 def _sources(said: list[Said]) -> tuple[Source, ...]:

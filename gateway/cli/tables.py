@@ -1,0 +1,50 @@
+"""Inbox and clients as aligned tables in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def print_messages(rows: Sequence[Mapping[str, Any]]) -> None:
+    """One line a message."""
+    table = _table("id", "received (UTC)", "feed", "control id", "event", "state", "error")
+    for row in rows:
+        values = (str(row["id"]), row["received"][:19], row["feed"], row["control_id"], row["event"], row["state"], row["error"] or "")
+        table.add_row(*(Text(value) for value in values))
+    _console().print(table if rows else "No such messages.")
+
+
+def print_message(row: Mapping[str, Any]) -> None:
+    """One message whole."""
+    console = _console()
+    for name in ("id", "kind", "feed", "control_id", "event", "received", "state", "error", "location", "original"):
+        if row[name] is not None:
+            console.print(f"{name:<12}{row[name]}", soft_wrap=True)
+    for title, name in (("received", "raw"), ("answered", "answer")):
+        console.print(f"\n{title}", style="bold")
+        console.print(row[name].replace("\r", "\n"), soft_wrap=True)
+
+
+def print_clients(rows: Sequence[Mapping[str, Any]]) -> None:
+    """One line a client."""
+    table = _table("id", "role", "organization", "feeds", "scope", "")
+    for row in rows:
+        values = (row["id"], row["role"], row["organization"] or "", " ".join(row["feeds"]), row["scope"], "revoked" if row["revoked"] else "")
+        table.add_row(*(Text(value) for value in values))
+    _console().print(table if rows else "No clients.")
