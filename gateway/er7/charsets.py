@@ -93,6 +93,7 @@ def decode(data: bytes, declared: str, default: str = "") -> tuple[str, str, lis
         # Later repetitions are alternates reached by ISO 2022 escapes: one of those rules the whole.
         wanted += [name for name in known if name.startswith("iso2022")] or known[:1]
     wanted += [codec(default), "utf-8", "cp1252"]
+    announced = next(name for name in wanted if name)
     for name in wanted:
         if not name or (name in _WIDE and not shown and b"\0" not in data):
             continue
@@ -102,16 +103,14 @@ def decode(data: bytes, declared: str, default: str = "") -> tuple[str, str, lis
             text = data.decode(name)
         except UnicodeDecodeError:
             continue
-        return text, name, problems + _unfit(wanted[0] if names or shown or default else "", name)
-    return data.decode("latin-1"), "latin-1", problems + _unfit(wanted[0] or "utf-8", "latin-1")
+        break
+    else:
+        text, name = data.decode("latin-1"), "latin-1"
+    if name != announced:
+        problems.append(Problem("MSH-18", "102", "W", f"The bytes are not of the character set that was announced; they were read as {name}."))
+    return text, name, problems
 
 
 def unknown() -> Problem:
     """MSH-18 names a character set that nobody knows."""
     return Problem("MSH-18", "103", "W", "The character set is not one of HL7 table 0211; the text was read as it fits best.")
-
-
-def _unfit(wanted: str, used: str) -> list[Problem]:
-    if not wanted or wanted == used:
-        return []
-    return [Problem("MSH-18", "102", "W", f"The bytes are not of the character set that was announced; they were read as {used}.")]

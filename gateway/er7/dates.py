@@ -9,10 +9,10 @@ from typing import Literal, NamedTuple
 
 Precision = Literal["year", "month", "day", "minute", "second", "fraction"]
 
-# YYYY[MM[DD[HH[MM[SS[.S…]]]]]][+/-HH[MM]]. Some senders leave the point of the fraction out: that is read when three digits or more
-# follow the seconds, for one or two would more likely be a digit too many elsewhere.
+# YYYY[MM[DD[HH[MM[SS[.S…]]]]]][+/-HH[MM]]. Some senders leave the point of the fraction out: that is read when three to nine
+# digits follow the seconds, for one or two would more likely be a digit too many elsewhere.
 _TIME = re.compile(
-    r"([0-9]{4})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:\.([0-9]+)|([0-9]{3,}))?)?)?)?)?)?"
+    r"([0-9]{4})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:\.([0-9]+)|([0-9]{3,9}))?)?)?)?)?)?"
     r"(?:(Z)|([+-])([0-9]{2})([0-9]{2})?)?"
 )
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: the offset is taken off by hand
