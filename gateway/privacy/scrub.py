@@ -19,6 +19,8 @@ ALWAYS_KEPT = {
 }
 """Elements without which the resource would not be one; none of them holds a message's free text."""
 
+OURS = frozenset({"reference", "id", "resourceType"})
+
 FREE_TEXT = frozenset({"text", "note", "comment", "conclusion", "contained", "patientInstruction", "valueString", "presentedForm", "content"})
 """Elements that hold words nobody has parsed."""
 
@@ -55,7 +57,7 @@ class Withheld:
 
     def names_a_place(self, value: Any) -> bool:
         """Whether any string in it, identifiers and systems included, names a protected place. Names of two letters count only alone."""
-        for text in strings(value):
+        for text in strings(value) if self.names else ():
             plain = text.casefold()
             if plain.strip() in self.names or (self.pattern and self.pattern.search(plain)):
                 return True
@@ -63,35 +65,51 @@ class Withheld:
 
     def refers(self, value: Any) -> bool:
         """Whether it refers to anything that is withheld."""
-        return not self.references.isdisjoint(references(value))
+        return bool(self.references) and not self.references.isdisjoint(references(value))
 
 
-def strings(value: Any) -> Iterable[str]:
-    """Every string in a value, references and ids excepted: those are ours and mean nothing."""
+def strings(value: Any) -> list[str]:
+    """Every string in a value, references, ids and labels excepted: those are ours and mean nothing."""
+    found: list[str] = []
+    _strings(value, found)
+    return found
+
+
+def _strings(value: Any, found: list[str]) -> None:
     if isinstance(value, str):
-        yield value
+        found.append(value)
     elif isinstance(value, dict):
         for key, inner in value.items():
-            if key == "data" and isinstance(inner, str):
-                yield sensitivity.attached(value)
-            elif key not in ("reference", "id", "resourceType", "meta"):
-                yield from strings(inner)
+            if isinstance(inner, str):
+                if key == "data":
+                    found.append(sensitivity.attached(value))
+                elif key not in OURS:
+                    found.append(inner)
+            elif key != "meta":
+                _strings(inner, found)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from strings(inner)
+            _strings(inner, found)
 
 
-def references(value: Any) -> Iterable[str]:
+def references(value: Any) -> set[str]:
     """Every literal reference in a value."""
-    if isinstance(value, dict):
+    found: set[str] = set()
+    _references(value, found)
+    return found
+
+
+def _references(value: Any, found: set[str]) -> None:
+    if type(value) is dict:
         reference = value.get("reference")
-        if isinstance(reference, str):
-            yield reference
+        if type(reference) is str:
+            found.add(reference)
         for inner in value.values():
-            yield from references(inner)
-    elif isinstance(value, list | tuple):
+            if type(inner) is dict or type(inner) is list:
+                _references(inner, found)
+    elif type(value) is list or type(value) is tuple:
         for inner in value:
-            yield from references(inner)
+            _references(inner, found)
 
 
 def pruned(resource: Json, withheld: Withheld) -> Json:

@@ -11,7 +11,7 @@ import binascii
 import csv
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -34,8 +34,13 @@ SYSTEMS = {
     "http://loinc.org": "loinc",
 }
 BY_PREFIX = frozenset({"icd-10-cm", "icd-9-cm"})
-NOT_WORDS = frozenset({"resourceType", "id", "meta", "system", "url", "reference", "language", "contentType"})
-"""Elements that hold identifiers and addresses rather than words of a message."""
+NOT_WORDS = frozenset({"resourceType", "id", "system", "url", "reference", "language", "contentType"})
+"""Elements whose strings are identifiers and addresses rather than words of a message."""
+
+SHORT = 200
+"""Texts up to this length are remembered, because they recur (names of services, diagnoses, our own phrases); a note does not."""
+
+NOTHING: frozenset[str] = frozenset()
 
 
 class Rules(NamedTuple):
@@ -64,30 +69,57 @@ def rules() -> Rules:
     )
 
 
+@lru_cache(maxsize=1 << 14)
 def of_code(system: str, code: str) -> frozenset[str]:
     """The sensitivities of a code. A code without a known system is tried as ICD, since hospitals leave DG1-3.3 out."""
     short, plain = SYSTEMS.get(system, "icd-10-cm" if not system else ""), code.replace(".", "").upper()
     if not plain:
-        return frozenset()
+        return NOTHING
     found = (labels for pattern, labels in rules().codes.get(short, ()) if (plain.startswith(pattern) if short in BY_PREFIX else plain == pattern))
-    return frozenset().union(*found)
+    return NOTHING.union(*found)
 
 
 def of_text(text: str) -> frozenset[str]:
     """The sensitivities of words. Line breaks, underscores and runs of blanks count as one blank."""
+    return _of_short(text) if len(text) <= SHORT else _of_any(text)
+
+
+def _of_any(text: str) -> frozenset[str]:
     plain = re.sub(r"[\s_]+", " ", text)
     return frozenset(label for label, pattern in rules().words if pattern.search(plain))
 
 
+_of_short = lru_cache(maxsize=1 << 14)(_of_any)
+
+
 def of(value: Any) -> frozenset[str]:
     """The sensitivities of a resource or any part of one: every code, every word, attachments that are text."""
-    coded = frozenset().union(*(of_code(system, code) for system, code in codings(value)))
-    return coded | of_text("\n".join(texts(value)))
+    found: set[str] = set()
+    _collect(value, found)
+    return frozenset(found)
 
 
 def about_substance_use(value: Any) -> bool:
     """Whether any code or word in it tells of substance use."""
     return not SUBSTANCE_USE.isdisjoint(of(value))
+
+
+def _collect(value: Any, found: set[str]) -> None:
+    kind = type(value)
+    if kind is str:
+        found |= of_text(value)
+    elif kind is dict:
+        code = value.get("code")
+        if type(code) is str:
+            found |= of_code(str(value.get("system") or ""), code)
+        for key, inner in value.items():
+            if key == "data" and type(inner) is str:
+                found |= of_text(attached(value))
+            elif key != "meta" and not (key in NOT_WORDS and type(inner) is str):
+                _collect(inner, found)
+    elif kind is list or kind is tuple:
+        for inner in value:
+            _collect(inner, found)
 
 
 def codings(value: Any) -> Iterator[tuple[str, str]]:
@@ -102,21 +134,6 @@ def codings(value: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from codings(inner)
-
-
-def texts(value: Any) -> Iterator[str]:
-    """Every string that carries words, the text of attachments included."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            if key == "data" and isinstance(inner, str):
-                yield attached(value)
-            elif key not in NOT_WORDS:
-                yield from texts(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from texts(inner)
 
 
 def attached(attachment: Json) -> str:

@@ -51,7 +51,7 @@ def condition(name: str, code: str, text: str, stay: str = "stay-1", system: str
         "category": [
             {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-category", "code": "encounter-diagnosis"}]},
         ],
-        "code": {"coding": [{"system": system, "code": code, "display": text}], "text": text},
+        "code": {**({"coding": [{"system": system, "code": code, "display": text}]} if code else {}), "text": text},
         "subject": {"reference": "Patient/ana"},
         "encounter": {"reference": f"Encounter/{stay}"},
     }

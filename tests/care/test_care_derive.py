@@ -1,4 +1,4 @@
-"""Deriving CarePlan, CareTeam, ServiceRequests, Task, Flags and Provenance: rules of DOMAIN.md (FHIR profiles, Closed loop, What callers must know)."""
+"""Deriving CarePlan, CareTeam, ServiceRequests, Task, Flags and Provenance, by DOMAIN.md's FHIR profiles, closed loop and what callers must know."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_stated_need_is_proposed_as_a_service_with_the_condition_as_its_reason
 
 
 def test_nobody_is_offered_a_service_that_no_message_gave_a_reason_for() -> None:
-    """The gateway does not invent clinical facts (law 6): depression alone asks for follow-up, therapy, medication and primary care; Spanish for an interpreter."""
+    """Law 6: depression alone asks for follow-up, therapy, medication and primary care; Spanish asks for an interpreter."""
     titles = [request["code"]["text"] for request in of_type(derived(), "ServiceRequest")]
     assert titles == [
         "Community mental-health follow-up visit",

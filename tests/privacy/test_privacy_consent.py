@@ -1,4 +1,4 @@
-"""What a Consent permits (42 CFR 2.31, FHIR R4 Consent): recipient, purpose and label must be named; a deny wins; periods and revocation count at once."""
+"""What a Consent permits (42 CFR 2.31, FHIR R4): recipient, purpose and label must be named; a deny wins; periods and revocation count at once."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ CONSENT = Owned({**consent(), "patient": {"reference": "Patient/ana"}})
 
 SECRET = re.compile(
     r"alcohol|opioid|opiate|heroin|cocaine|methadone|buprenorphine|suboxone|naltrexone|naloxone|substance use|substance abuse|drug abuse|addict|detox"
-    r"|intoxicat|F1[0-9]|haven|42CFRPart2|\bSUD\b|OPIOIDUD|ETHUD|redact|withheld from",
+    r"|intoxicat|(?-i:\bF1[0-9](?:\.|\b))|haven|42CFRPart2|\bSUD\b|OPIOIDUD|ETHUD|redact|withheld from",
     re.IGNORECASE,
 )
 """What must never reach an agency without consent: written by hand, apart from the gateway's own tables."""
@@ -232,7 +232,7 @@ def test_messages_that_only_updated_content_are_not_among_the_sources() -> None:
 def test_with_consent_everything_is_shown_with_the_notice_and_the_consent() -> None:
     """42 CFR 2.32: every disclosure by consent carries the notice and the consent; v3-ActCode NORDSCLCD forbids to pass it on."""
     record = person(haven(), consents=(CONSENT,))
-    shown, resources, derived = views(record, visible=frozenset({"transition-stay-2"}))
+    shown, _, derived = views(record, visible=frozenset({"transition-stay-2"}))
     assert shown.by_consent == ("Consent/c1",)
     (stay,) = shown.person.stays
     assert stay.facts["hospital"] == "Haven Recovery Center"

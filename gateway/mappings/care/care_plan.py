@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from gateway.mappings.care import narrative as words
-from gateway.mappings.care.callers import before_calling
+from gateway.mappings.care.callers import Known, before_calling
 from gateway.mappings.care.flag import TEXT
 from gateway.mappings.care.policy import Activity
 from gateway.mappings.care.scene import Scene, ended
@@ -22,16 +22,17 @@ CATEGORY = {
 
 def care_plan(scene: Scene, requests: Sequence[Json], tasks: Sequence[Json], team: Json) -> Json:
     """One CarePlan a transition; `requests` are its ServiceRequests, `tasks` the Tasks that the recipient may see."""
+    to_know = before_calling(scene)
     status = ended(scene, "completed", "revoked") or ("draft" if scene.transition.status == "anticipated" else "active")
     plan: Json = {
         "resourceType": "CarePlan",
         "id": scene.identify("CarePlan", "care-plan"),
-        "text": text(scene, requests),
+        "text": text(scene, to_know, requests),
         "status": status,
         "intent": "proposal",
         "category": [{"coding": [CATEGORY]}],
         "title": "Aftercare plan",
-        "description": "Before you call: " + "; ".join(f"{known.subject}: {known.answer}" for known in before_calling(scene)),
+        "description": "Before you call: " + "; ".join(f"{known.subject}: {known.answer}" for known in to_know),
         "subject": scene.subject,
         "encounter": scene.encounter,
         "period": period(scene),
@@ -105,7 +106,7 @@ def why_ended(scene: Scene) -> str:
     return f"Closed: {scene.transition.closed_as}." if scene.transition.closed_as else ""
 
 
-def text(scene: Scene, requests: Sequence[Json]) -> Json:
+def text(scene: Scene, to_know: Sequence[Known], requests: Sequence[Json]) -> Json:
     """The plan for a person to read: what a caller must know stands at its top."""
     transition = scene.transition
     stay = transition.stay
@@ -115,7 +116,7 @@ def text(scene: Scene, requests: Sequence[Json]) -> Json:
     expected = f" Discharge expected {scene.time(stay.expected_discharge)}." if stay.expected_discharge and not stay.discharged else ""
     return words.narrative(
         words.heading("Before you call"),
-        words.table([(known.subject, known.answer) for known in before_calling(scene)]),
+        words.table([(known.subject, known.answer) for known in to_know]),
         words.heading("Aftercare plan (proposed by the gateway from the messages it received)"),
         words.paragraph(f"{stay.client.name or 'Name unknown'}. {left}{expected} Follow-up: {follow_up.state}{booked}. Tier: {transition.tier}."),
         words.items(transition.reasons),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 from gateway.mappings.care.callers import needs_interpreter, preferred_language
@@ -72,7 +73,13 @@ def reasons(service: Service, scene: Scene, said: tuple[Said, ...]) -> tuple[str
 def matches(service: Service, said: Said) -> bool:
     """Whether a diagnosis is among those that a service is for."""
     code, text = said.code.replace(".", ""), said.text.casefold()
-    return any(code.startswith(prefix.replace(".", "")) for prefix in service.diagnoses) or any(word in text for word in service.words)
+    return code.startswith(prefixes(service.diagnoses)) or any(word in text for word in service.words)
+
+
+@cache
+def prefixes(diagnoses: tuple[str, ...]) -> tuple[str, ...]:
+    """ICD-10-CM prefixes without their dots, as some senders write them."""
+    return tuple(prefix.replace(".", "") for prefix in diagnoses)
 
 
 def request(service: Service, scene: Scene, why: tuple[str, ...]) -> Json:
