@@ -1,6 +1,6 @@
 """POST to the base, and $process-message.
 
-A hospital's Bundle is an input of its feed: taken whole, as bytes, through the journey; one that cannot be understood is kept in the quarantine and told
+A hospital's Bundle is an input of its feed: taken whole, as bytes, through the journey; one that cannot be understood is quarantined, and told
 so. Other clients' Bundles are batches of interactions: each entry is an interaction of its own, answered as it would be alone.
 """
 

@@ -97,7 +97,7 @@ async def patched(services: Services, caller: Caller, call: Call) -> Response:
 
 
 async def _change(services: Services, caller: Caller, call: Call, interaction: str, wanted: Wanted) -> Response:
-    """Check a change against the version that the caller sees, pin that version, and submit; anew if it changed meanwhile and If-Match said nothing."""
+    """Check a change against the version that the caller sees, pin that version, and submit; anew if it changed and If-Match said nothing."""
     type, id = call.path
     leave = grant(caller, type, "u")
     _check_allowed(type, interaction)
