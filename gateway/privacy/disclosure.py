@@ -23,7 +23,7 @@ from gateway.privacy.unconsented import content_of, tells, without_protected
 from gateway.records.record import Owned, PersonRecord, StayRecord
 from gateway.records.statements import Json
 
-__all__ = ["Disclosed", "decide", "disclose", "is_part2", "resources_of", "withheld_from"]
+__all__ = ["Disclosed", "decide", "disclose", "is_part2", "next_change", "resources_of", "withheld_from"]
 
 PROTECTED = frozenset({"42CFRPart2", "SUD"})
 PURPOSE = "TREAT"
@@ -66,6 +66,12 @@ def withheld_from(person: PersonRecord, stay: StayRecord, agencies: Iterable[str
     if not is_part2(stay):
         return frozenset()
     return frozenset(agency for agency in agencies if not decide(person, agency, as_of).permit)
+
+
+def next_change(person: PersonRecord, as_of: datetime) -> datetime | None:
+    """The next moment at which any of the person's consents begins or ends: until then, who may know of what stands."""
+    active = (owned.resource for owned in person.consents if owned.resource.get("status") == "active")
+    return min((moment for one in active for moment in consent.boundaries(one) if moment > as_of), default=None)
 
 
 def decide(person: PersonRecord, agency: str, as_of: datetime) -> consent.Decision:

@@ -17,7 +17,7 @@ from gateway.mappings import assessment
 from gateway.mappings.care.derive import derive
 from gateway.mappings.care.transition_json import transition_json
 from gateway.privacy.audit import audit_event
-from gateway.privacy.disclosure import Disclosed, disclose, resources_of, withheld_from
+from gateway.privacy.disclosure import Disclosed, disclose, next_change, resources_of, withheld_from
 from gateway.privacy.labels import labels_of
 from gateway.privacy.notice import NOTICE
 from gateway.records.record import Owned, PersonRecord, StayRecord
@@ -253,6 +253,13 @@ def test_a_consent_that_ends_is_a_moment_to_look_again_and_its_end_withholds_aga
     assert (len(shown.person.stays), shown.until) == (1, datetime(2026, 12, 1, tzinfo=UTC))
     assert shown.until is not None
     assert disclose(record, "river-cmhc", visible, shown.until).person.stays == ()
+
+
+def test_a_consent_that_begins_later_wakes_a_stay_that_no_agency_may_know_of_yet() -> None:
+    beginning = Owned({**consent(period={"start": "2026-11-25"}), "patient": {"reference": "Patient/ana"}})
+    record = person(haven(), consents=(beginning,))
+    assert withheld_from(record, record.stays[0], ("river-cmhc",), NOW) == {"river-cmhc"}
+    assert next_change(record, NOW) == datetime(2026, 11, 25, tzinfo=UTC)
 
 
 def test_consents_that_were_not_used_are_not_shown() -> None:
