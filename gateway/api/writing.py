@@ -216,6 +216,7 @@ def _about(caller: Caller, method: str, type: str, id: str, **more: str) -> dict
         "role": caller.role,
         "organization": caller.organization,
         "recipient": caller.recipient,
+        "sender": f"{caller.role}/{caller.organization or caller.client}",
         **more,
     }
 
