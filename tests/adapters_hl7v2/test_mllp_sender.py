@@ -16,6 +16,7 @@ from gateway.adapters.hl7v2.sender import Address, Sender, parse_url, send_file
 from gateway.er7.acknowledgements import acknowledge
 from gateway.er7.reader import read
 from gateway.errors import Unavailable, Usage
+from tests.third_party import DATA, third_party
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -151,6 +152,24 @@ def test_a_file_is_sent_message_by_message_and_rubbish_in_it_gets_its_answer(tmp
         finally:
             await listener.close()
         assert answers == [("", "AR", "Not HL7."), ("1", "AA", ""), ("2", "AA", "")]
+
+    run(test)
+
+
+@third_party
+def test_the_simulated_hospitals_whole_feed_gets_491_answers_in_its_order() -> None:
+    async def handle(message: bytes, peer: Peer) -> bytes | None:
+        return acknowledge(read(message), "AA", at=AT, control_id="g")
+
+    async def test() -> None:
+        listener = await listen("127.0.0.1", 0, handle, limits=Limits(close_seconds=1))
+        try:
+            path = DATA / "hl7v2" / "simhospital" / "feed.hl7"
+            answers = [answer async for answer in send_file(path, f"mllp://127.0.0.1:{listener.port}")]
+        finally:
+            await listener.close()
+        assert [int(answer.control_id) for answer in answers] == list(range(1, 492))
+        assert {answer.code for answer in answers} == {"AA"}
 
     run(test)
 

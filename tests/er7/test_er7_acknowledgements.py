@@ -1,0 +1,209 @@
+"""Acknowledgements, written by hand from HL7 v2 chapter 2 (MSH, MSA, ERR with ELD before 2.5 and ERL from it on; BHS, FHS)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from gateway.er7.acknowledgements import Problem, acknowledge, acknowledge_batch, asked_for, parse_acknowledgement
+from gateway.er7.batches import envelope
+from gateway.er7.reader import read
+from gateway.errors import Malformed
+
+AT = datetime(2026, 11, 22, 10, 15, 30, 999, tzinfo=timezone(timedelta(hours=-6)))
+BAD_DATE = Problem("PID-7", "102", "W", "PID-7 is not a date.")
+NO_VISIT = Problem("PV1-19", "101", "E", "There is no visit number.")
+
+
+def header(version: str, event: str = "ADT^A03^ADT_A03", more: str = "") -> bytes:
+    return f"MSH|^~\\&|ADT^1.2^ISO|STMARY|GATE|COUNTY|20261122100000||{event}|4711|T|{version}{more}\rPID|1||7".encode()
+
+
+GOLDEN = {
+    "2.5.1, accepted": (
+        header("2.5.1"),
+        "AA",
+        [],
+        "",
+        "MSH|^~\\&|GATE|COUNTY|ADT^1.2^ISO|STMARY|20261122101530-0600||ACK^A03^ACK|g1|T|2.5.1\rMSA|AA|4711\r",
+    ),
+    "2.5.1, two faults": (
+        header("2.5.1"),
+        "AE",
+        [BAD_DATE, NO_VISIT],
+        "Quarantined.",
+        "MSH|^~\\&|GATE|COUNTY|ADT^1.2^ISO|STMARY|20261122101530-0600||ACK^A03^ACK|g1|T|2.5.1\r"
+        "MSA|AE|4711|Quarantined.\r"
+        "ERR||PID^1^7^1|102^Data type error^HL70357|W||||PID-7 is not a date.\r"
+        "ERR||PV1^1^19^1|101^Required field missing^HL70357|E||||There is no visit number.\r",
+    ),
+    "2.7, MSA-3 is withdrawn": (
+        header("2.7"),
+        "AR",
+        [],
+        "This event is not taken.",
+        "MSH|^~\\&|GATE|COUNTY|ADT^1.2^ISO|STMARY|20261122101530-0600||ACK^A03^ACK|g1|T|2.7\r"
+        "MSA|AR|4711\rERR|||207^Application error^HL70357|E||||This event is not taken.\r",
+    ),
+    "2.3, the old ERR": (
+        header("2.3", "ADT^A03"),
+        "AE",
+        [BAD_DATE, NO_VISIT],
+        "Quarantined.",
+        "MSH|^~\\&|GATE|COUNTY|ADT^1.2^ISO|STMARY|20261122101530-0600||ACK^A03|g1|T|2.3\r"
+        "MSA|AE|4711|Quarantined.\r"
+        "ERR|PID^1^7^102&Data type error&HL70357~PV1^1^19^101&Required field missing&HL70357\r",
+    ),
+    "2.1, no event in MSH-9": (
+        header("2.1", "ADT^A03"),
+        "AA",
+        [],
+        "",
+        "MSH|^~\\&|GATE|COUNTY|ADT^1.2^ISO|STMARY|20261122101530-0600||ACK|g1|T|2.1\rMSA|AA|4711\r",
+    ),
+    "the sender's delimiters, and text that holds them": (
+        b"MSH#!@%*#ADT#A!B#G#C#2026##ADT!A03!ADT_A03#47%F%11#P#2.5",
+        "AE",
+        [Problem("PV1-44[2].1.3", "102", "E", "50% are #1!")],
+        "",
+        "MSH#!@%*#G#C#ADT#A!B#20261122101530-0600##ACK!A03!ACK#g1#P#2.5\r"
+        "MSA#AE#47%F%11\r"
+        "ERR##PV1!1!44!2!1!3#102!Data type error!HL70357#E####50%E% are %F%1%S%\r",
+    ),
+    "the sender's character set": (
+        "MSH|^~\\&|Müller|STMARY|||2026||ADT^A03|1|P|2.3||||||8859/1".encode("latin-1"),
+        "AA",
+        [],
+        "",
+        "MSH|^~\\&|||Müller|STMARY|20261122101530-0600||ACK^A03|g1|P|2.3||||||8859/1\rMSA|AA|1\r",
+    ),
+    "an empty header": (
+        b"MSH|^~\\&|",
+        "AE",
+        [Problem("MSH-10", "101", "E", "There is no control ID."), Problem("DG1[3]-4", "102", "W", "x"), Problem("", "207", "E", "y")],
+        "",
+        "MSH|^~\\&|||||20261122101530-0600||ACK|g1|P|2.5.1\rMSA|AE|\r"
+        "ERR||MSH^1^10^1|101^Required field missing^HL70357|E||||There is no control ID.\r"
+        "ERR||DG1^3^4^1|102^Data type error^HL70357|W||||x\r"
+        "ERR|||207^Application error^HL70357|E||||y\r",
+    ),
+    "no message at all": (
+        None,
+        "AR",
+        [Problem("MSH", "100", "E", "No MSH.")],
+        "",
+        "MSH|^~\\&|GATEWAY||||20261122101530-0600||ACK|g1|P|2.5.1\rMSA|AR|\rERR||MSH^1|100^Segment sequence error^HL70357|E||||No MSH.\r",
+    ),
+}
+
+
+@pytest.mark.parametrize(("sent", "code", "problems", "text", "expected"), GOLDEN.values(), ids=GOLDEN)
+def test_the_answer_is_in_the_senders_version_and_delimiters(
+    sent: bytes | None, code: str, problems: list[Problem], text: str, expected: str
+) -> None:
+    message = read(sent) if sent is not None else None
+    answer = acknowledge(message, code, problems, at=AT, control_id="g1", text=text)
+    assert answer.decode(message.charset if message else "ascii") == expected
+    assert parse_acknowledgement(answer).code == code
+    if message is not None:
+        assert parse_acknowledgement(answer).control_id == message.control_id
+
+
+@pytest.mark.parametrize("version", ["2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2", "2.9"])
+@pytest.mark.parametrize("code", ["AA", "AE", "AR", "CA", "CE", "CR"])
+def test_every_version_and_code_can_be_read_back(version: str, code: str) -> None:
+    answer = acknowledge(read(header(version)), code, [BAD_DATE], at=AT, control_id="g1", text="One fault.")
+    control_id, said, text = parse_acknowledgement(answer)
+    assert (control_id, said) == ("4711", code)
+    assert text in ("One fault.", BAD_DATE.text)
+
+
+@pytest.mark.parametrize("version", ["2.5.1", "2.7", "2.8.2"])
+def test_hl7apy_finds_nothing_wrong_with_an_answer(version: str) -> None:
+    from hl7apy.consts import VALIDATION_LEVEL
+    from hl7apy.parser import parse_message
+
+    answer = acknowledge(read(header(version)), "AE", [BAD_DATE, NO_VISIT], at=AT, control_id="g1")
+    assert parse_message(answer.decode(), validation_level=VALIDATION_LEVEL.TOLERANT).validate(report_file=None)
+
+
+def test_nothing_that_frames_gets_from_a_header_into_the_answer() -> None:
+    answer = acknowledge(read(b"MSH|^~\\&|A\x1cB|C\x0bD\x00|||2026||ADT^A01|1\x1c|P|2.5"), "AA", at=AT, control_id="g")
+    assert not set(answer) & {0x00, 0x0B, 0x1C}
+
+
+def test_the_senders_header_stays_itself_where_it_declares_few_delimiters() -> None:
+    answer = acknowledge(read(b"MSH|^~|A&B|C\\D|||2026||ADT^A01|1|P|2.5"), "AE", [Problem("PID-5.1.2", "102", "E", "A & B")], at=AT, control_id="g")
+    read_back = read(answer)
+    assert (read_back.header.value(5), read_back.header.value(6)) == ("A&B", "C\\D")
+    assert read_back.segments[2].value(8) == "A & B"
+
+
+BATCHES = [
+    (
+        b"BHS|^~\\&|ADT|STMARY|GATE|COUNTY|2026||||B7\rMSH|^~\\&|\rBTS|1",
+        "BHS|^~\\&|GATE|COUNTY|ADT|STMARY|20261122101530-0600||||g1|B7\r{answers}BTS|2\r",
+    ),
+    (
+        b"FHS#!@%*#ADT#STMARY#####F1\rBHS|^~\\&|\rMSH|^~\\&|\rBTS|1\rFTS|1",
+        "FHS#!@%*#GATEWAY##ADT#STMARY#20261122101530-0600####g1#\rBHS|^~\\&|GATEWAY||||20261122101530-0600||||g1|\r{answers}BTS|2\rFTS#1\r",
+    ),
+    (b"MSH|^~\\&|\rMSH|^~\\&|", "BHS|^~\\&|GATEWAY||||20261122101530-0600||||g1|\r{answers}BTS|2\r"),
+]
+
+
+@pytest.mark.parametrize(("sent", "expected"), BATCHES)
+def test_a_batch_is_answered_in_a_batch(sent: bytes, expected: str) -> None:
+    answers = [acknowledge(read(header("2.5")), "AA", at=AT, control_id=number) for number in ("1", "2")]
+    batch = acknowledge_batch(answers, envelope(sent), at=AT, control_id="g1")
+    assert batch.decode() == expected.format(answers=b"".join(answers).decode())
+
+
+# MSH-15, MSH-16 -> what is sent for AA, AE, AR (HL7 v2 chapter 2, enhanced mode; table 0155)
+ASKED = [
+    ("", "", ("AA",), ("AE",), ("AR",)),
+    ("AL", "NE", ("CA",), ("CE",), ("CR",)),
+    ("AL", "", ("CA",), ("CE",), ("CR",)),
+    ("AL", "AL", ("CA", "AA"), ("CA", "AE"), ("CR",)),
+    ("NE", "AL", ("AA",), ("AE",), ("AR",)),
+    ("NE", "NE", (), (), ()),
+    ("ER", "NE", (), ("CE",), ("CR",)),
+    ("SU", "NE", ("CA",), (), ()),
+    ("NE", "ER", (), ("AE",), ("AR",)),
+    ("NE", "SU", ("AA",), (), ()),
+    ("al", "er", ("CA",), ("CA", "AE"), ("CR",)),
+    ("?", "", ("CA",), ("CE",), ("CR",)),
+]
+
+
+@pytest.mark.parametrize(("accept", "application", "accepted", "faulty", "rejected"), ASKED)
+def test_the_sender_gets_the_acknowledgements_it_asked_for(
+    accept: str, application: str, accepted: tuple[str, ...], faulty: tuple[str, ...], rejected: tuple[str, ...]
+) -> None:
+    message = read(header("2.5", more=f"|||{accept}|{application}"))
+    assert [asked_for(message, outcome) for outcome in ("AA", "AE", "AR")] == [accepted, faulty, rejected]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (b"MSH|^~\\&|X|||Y|2026||ACK|1|P|2.3\rMSA|AE|4711|It failed", ("4711", "AE", "It failed")),
+        (b"MSH|^~\\&|X|||Y|2026||ACK|1|P|2.3\nMSA|AA|4711", ("4711", "AA", "")),
+        (b"MSH|^~\\&|X|||Y|2026||ACK|1|P|2.3\rMSA|AE|4711\rERR|PID^1^7^102&Data type error&HL70357", ("4711", "AE", "Data type error")),
+        (b"MSH|^~\\&|X|||Y|2026||ACK|1|P|2.6\rMSA|AE|4711\rERR||PID^1^7|102^Bad|E\rERR||PID^1^8|102^x|E||||Worse", ("4711", "AE", "Bad; Worse")),
+    ],
+)
+def test_answers_of_others_are_read(answer: bytes, expected: tuple[str, str, str]) -> None:
+    assert parse_acknowledgement(answer) == expected
+
+
+@pytest.mark.parametrize("answer", [b"", b"OK", b"MSH|^~\\&|X"])
+def test_what_is_no_acknowledgement_is_malformed(answer: bytes) -> None:
+    with pytest.raises(Malformed):
+        parse_acknowledgement(answer)
+
+
+def test_the_time_of_an_answer_has_its_offset() -> None:
+    answer = acknowledge(None, "AR", at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), control_id="g")
+    assert read(answer).timestamp == "20260102030405+0000"
