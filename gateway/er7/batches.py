@@ -50,6 +50,8 @@ class Envelope(NamedTuple):
 
 def envelope(data: bytes) -> Envelope | None:
     """The batch envelope around the messages of `data`; None when there is none."""
+    if not any(head in data for head in _HEADS[1:]):
+        return None
     found: dict[str, tuple[str, ...]] = {}
     for head in _HEAD.finditer(data.strip(_EDGES)):
         if head["envelope"]:
