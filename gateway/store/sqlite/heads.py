@@ -28,6 +28,11 @@ def unpack_terms(packed: bytes) -> set[tuple[str, str]]:
     return {(parameter, value) for parameter, value in orjson.loads(packed)}
 
 
+def terms_of_lines(lines: bytes) -> set[tuple[str, str]]:
+    """The terms of all lines of a row."""
+    return {term for line in lines.split(b"\n") if line for term in unpack_terms(line)}
+
+
 NO_TERMS = pack_terms(())
 
 NEVER = Current(0, 0, None, "", NO_TERMS)

@@ -7,32 +7,34 @@ from collections.abc import Callable, Iterable, Sequence
 
 from gateway.store.interface import ALL, REFERS, Head, NewVersion
 from gateway.store.sqlite import sql
-from gateway.store.sqlite.heads import NEVER, NO_TERMS, Current, pack_heads, pack_terms, unpack_heads, unpack_terms
+from gateway.store.sqlite.heads import NEVER, NO_TERMS, Current, pack_heads, pack_terms, terms_of_lines, unpack_heads, unpack_terms
 from gateway.store.sqlite.names import Names
+from gateway.store.sqlite.pending import Pending
 from gateway.store.sqlite.rows import SHARED_PARTITION, body_digest, indexed
 
 _REMEMBERED = 20_000
 """Resources that are remembered within a transaction before all are forgotten (a rebuild is one long transaction)."""
 
+_REFERS = f'"{REFERS}"'.encode()
+
 
 class _Resource:
-    """A resource and its heads by recipient's number. `stored`: its distinct terms as the index has them; `new`: no row yet."""
+    """A resource and its heads by recipient's number. `indexed`: the distinct lines of terms as the index has them; `new`: no row yet."""
 
-    __slots__ = ("heads", "id", "name", "new", "partition", "stored", "type")
+    __slots__ = ("heads", "id", "indexed", "name", "new", "partition", "type")
 
-    def __init__(self, id: int, type: str, name: str, partition: int | None, heads: dict[int, Current], *, new: bool = False) -> None:
-        self.id, self.type, self.name, self.partition, self.heads, self.new = id, type, name, partition, heads, new
-        self.stored = self.variants()
-
-    def variants(self) -> set[bytes]:
-        return {head.terms for head in self.heads.values()}
+    def __init__(self, id: int, type: str, name: str, partition: int | None, heads: bytes, terms: bytes, *, new: bool = False) -> None:
+        self.id, self.type, self.name, self.partition, self.new = id, type, name, partition, new
+        self.heads = unpack_heads(heads, terms)
+        self.indexed = terms
 
 
 class Resources:
-    """Appends versions. Everything is written before a method returns; what is remembered only saves reading it again."""
+    """Appends versions. What is remembered within the transaction is what will be stored once `pending` is written."""
 
-    def __init__(self, connection: sqlite3.Connection, recipients: Names, words: Names, next_position: Callable[[], int]) -> None:
-        self._connection, self._recipients, self._words, self._next_position = connection, recipients, words, next_position
+    def __init__(self, connection: sqlite3.Connection, pending: Pending, recipients: Names, words: Names, next_position: Callable[[], int]) -> None:
+        self._connection, self._pending = connection, pending
+        self._recipients, self._words, self._next_position = recipients, words, next_position
         self._known: dict[tuple[str, str], _Resource] = {}
         self._loaded: dict[int, list[_Resource]] = {}
         self._last_id: int | None = None
@@ -43,21 +45,39 @@ class Resources:
         self._loaded.clear()
         self._last_id = None
 
+    def load(self, partition: int) -> list[_Resource]:
+        """The partition's resources, read once."""
+        loaded = self._loaded.get(partition)
+        if loaded is None:
+            if len(self._known) > _REMEMBERED:
+                self.forget()
+            self._pending.write()
+            rows = self._connection.execute(sql.RESOURCES_OF_PARTITION, (partition,))
+            word = self._words.name
+            loaded = [_Resource(id, word(type), name, partition, heads, terms) for id, type, name, heads, terms in rows]
+            self._loaded[partition] = loaded
+            self._known.update(((resource.type, resource.name), resource) for resource in loaded)
+        return loaded
+
     def heads(self, partition: int) -> dict[tuple[str, str, str], Head]:
         """See `Writer.heads`."""
-        heads = (head for resource in self._of_partition(partition) for head in self._heads_of(resource))
+        heads = (head for resource in self.load(partition) for head in self._heads_of(resource))
         return {(head.recipient, head.type, head.id): head for head in heads}
 
     def orphans(self) -> list[Head]:
         """See `Writer.orphans`."""
+        self._pending.write()
         rows = self._connection.execute(sql.ORPHANS).fetchall()
-        heads = (head for id, type, name, packed, terms in rows for head in self._heads_of(self._unpack(id, type, name, None, packed, terms)))
+        word = self._words.name
+        heads = (head for id, type, *row in rows for head in self._heads_of(_Resource(id, word(type), row[0], None, row[1], row[2])))
         return sorted((head for head in heads if head.digest), key=lambda head: head.position)
 
     def append(self, partition: int, versions: Iterable[NewVersion], *, whole: bool = False) -> None:
         """See `Writer.apply`. `whole`: what is not among the versions is deleted."""
+        if self._pending.holds(sql.ADD_TERM) or self._pending.holds(sql.DROP_TERM):
+            self._pending.write()  # terms that came with the last change may go with this one
         if partition != SHARED_PARTITION:
-            self._of_partition(partition)
+            self.load(partition)
         batch = _Batch()
         listed: set[tuple[int, int]] = set()
         for version in versions:
@@ -72,7 +92,7 @@ class Resources:
             listed.add((resource.id, recipient))
             self._put(batch, resource, recipient, version.body, version.terms)
         if whole:
-            for resource in self._of_partition(partition):
+            for resource in self.load(partition):
                 for recipient in [number for number in resource.heads if (resource.id, number) not in listed]:
                     self._put(batch, resource, recipient, None, ())
         self._write(batch)
@@ -94,17 +114,6 @@ class Resources:
 
     # --- what is known
 
-    def _of_partition(self, partition: int) -> list[_Resource]:
-        loaded = self._loaded.get(partition)
-        if loaded is None:
-            if len(self._known) > _REMEMBERED:
-                self.forget()
-            rows = self._connection.execute(sql.RESOURCES_OF_PARTITION, (partition,))
-            loaded = [self._unpack(id, type, name, partition, heads, terms) for id, type, name, heads, terms in rows]
-            self._loaded[partition] = loaded
-            self._known.update(((resource.type, resource.name), resource) for resource in loaded)
-        return loaded
-
     def _find(self, type: str, name: str) -> _Resource | None:
         resource = self._known.get((type, name))
         if resource is None:
@@ -112,11 +121,8 @@ class Resources:
             if row is None:
                 return None
             id, partition, heads, terms = row
-            resource = self._known[type, name] = _Resource(id, type, name, partition, unpack_heads(heads, terms))
+            resource = self._known[type, name] = _Resource(id, type, name, partition, heads, terms)
         return resource
-
-    def _unpack(self, id: int, type: int, name: str, partition: int | None, heads: bytes, terms: bytes) -> _Resource:
-        return _Resource(id, self._words.name(type), name, partition, unpack_heads(heads, terms))
 
     def _heads_of(self, resource: _Resource) -> Iterable[Head]:
         for recipient, (number, position, _, digest, _) in resource.heads.items():
@@ -127,13 +133,13 @@ class Resources:
         if self._last_id is None:
             self._last_id = int(self._connection.execute(sql.LAST_RESOURCE).fetchone()[0] or 0)
         self._last_id += 1
-        resource = self._known[type, name] = _Resource(self._last_id, type, name, partition, {}, new=True)
+        resource = self._known[type, name] = _Resource(self._last_id, type, name, partition, b"[]", b"", new=True)
         if partition in self._loaded:
             self._loaded[partition].append(resource)
         return resource
 
     def _claim(self, resource: _Resource, partition: int) -> None:
-        self._connection.execute(sql.CLAIM_RESOURCE, (partition, resource.id))
+        self._pending.add(sql.CLAIM_RESOURCE, [(partition, resource.id)])
         if resource.partition in self._loaded:
             self._loaded[resource.partition].remove(resource)
         resource.partition = partition
@@ -178,53 +184,42 @@ class Resources:
             batch.references += [(recipient, reference, -1) for reference in before - after]
 
     def _write(self, batch: _Batch) -> None:
-        added, updated = [], []
+        if not batch.changed:
+            return
+        later = self._pending.add
         for resource in batch.changed.values():
             heads, terms = pack_heads(resource.heads)
             if resource.new:
                 resource.new = False
-                added.append((resource.id, self._words.number(resource.type), resource.name, resource.partition, heads, terms))
+                later(sql.ADD_RESOURCE, [(resource.id, self._words.number(resource.type), resource.name, resource.partition, heads, terms)])
             else:
-                updated.append((heads, terms, resource.id))
-        if not batch.changed:
-            return
-        many = self._connection.executemany
-        many(sql.ADD_RESOURCE, added)
-        many(sql.SET_RESOURCE, updated)
-        many(sql.ADD_BODY, batch.bodies)
-        many(sql.ADD_VERSION, batch.versions)
-        self._index(batch.changed.values())
+                later(sql.SET_RESOURCE, [(heads, terms, resource.id)])
+            if terms != resource.indexed:
+                self._index(resource, terms)
+        later(sql.ADD_BODY, batch.bodies)
+        later(sql.ADD_VERSION, batch.versions)
         everyone = self._recipients.number(ALL)
         references = [reference for reference in batch.references if reference[0] != everyone]
         if references:
-            many(sql.COUNT_REFERENCE, references)
+            later(sql.COUNT_REFERENCE, references)
             self._follow((recipient, reference) for recipient, reference, _ in references)
 
-    def _index(self, changed: Iterable[_Resource]) -> None:
+    def _index(self, resource: _Resource, lines: bytes) -> None:
         """One row for each term that any recipient's head has: which recipient's, the heads themselves say."""
-        dropped: list[tuple[int, str, int]] = []
-        added: list[tuple[int, str, int]] = []
-        for resource in changed:
-            variants = resource.variants()
-            if variants == resource.stored:
-                continue
-            before = {term for terms in resource.stored for term in unpack_terms(terms)}
-            after = {term for terms in variants for term in unpack_terms(terms)}
-            for target, terms in ((dropped, before - after), (added, after - before)):
-                target += [
-                    (self._words.number(f"{resource.type}.{parameter}"), indexed(value), resource.id)
-                    for parameter, value in terms
-                    if parameter != REFERS
-                ]
-            resource.stored = variants
-        self._connection.executemany(sql.DROP_TERM, dropped)
-        self._connection.executemany(sql.ADD_TERM, added)
+        before, after = terms_of_lines(resource.indexed), terms_of_lines(lines)
+        for statement, terms in ((sql.DROP_TERM, before - after), (sql.ADD_TERM, after - before)):
+            rows = [
+                (self._words.number(f"{resource.type}.{parameter}"), indexed(value), resource.id) for parameter, value in terms if parameter != REFERS
+            ]
+            self._pending.add(statement, rows)
+        resource.indexed = lines
 
     def _follow(self, references: Iterable[tuple[int, str]]) -> None:
         """Gives an agency its own version of a shared resource that something it sees refers to, and takes it away with the last reference.
 
         A shared resource may itself refer to another one (a Location to its Organization): writing the batch follows that.
         """
+        self._pending.write()
         everyone = self._recipients.number(ALL)
         batch = _Batch()
         for recipient, reference in sorted(set(references)):
@@ -251,4 +246,6 @@ class _Batch:
 
 
 def _references(terms: bytes) -> set[str]:
+    if _REFERS not in terms:
+        return set()
     return {value for parameter, value in unpack_terms(terms) if parameter == REFERS}

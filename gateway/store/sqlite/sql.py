@@ -113,15 +113,14 @@ TRANSITIONS_OF_PARTITION = f"SELECT t.id, {TRANSITION_COLUMNS} FROM transition t
 FIND_TRANSITION = f"SELECT t.id, t.partition, {TRANSITION_COLUMNS} FROM transition t WHERE t.name = ? AND t.recipient = ?"
 PARTITION_OF_TRANSITION = "SELECT partition FROM transition WHERE name = ? AND partition IS NOT NULL LIMIT 1"
 ORPHAN_TRANSITIONS = f"SELECT {TRANSITION_COLUMNS} FROM transition t WHERE t.partition IS NULL AND t.body IS NOT NULL ORDER BY t.position"
+LAST_TRANSITION = "SELECT max(id) FROM transition"
 ADD_TRANSITION = (
-    "INSERT INTO transition (name, recipient, partition, position, status, flagged, tier, due, hospital, agency, body) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO transition (id, name, recipient, partition, position, status, flagged, tier, due, hospital, agency, body) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 SET_TRANSITION = (
     "UPDATE transition SET partition = ?, position = ?, status = ?, flagged = ?, tier = ?, due = ?, hospital = ?, agency = ?, body = ? WHERE id = ?"
 )
-CLAIM_TRANSITION = "UPDATE transition SET partition = ? WHERE id = ?"
-
 ADD_AUDIT = "INSERT INTO audit (recorded, body) VALUES (?, ?)"
 
 # --- reading

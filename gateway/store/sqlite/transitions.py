@@ -4,54 +4,124 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from gateway.store.interface import TransitionRow
 from gateway.store.sqlite import sql
 from gateway.store.sqlite.names import Names
+from gateway.store.sqlite.pending import Pending
 from gateway.store.sqlite.rows import transition_of
+
+_REMEMBERED = 20_000
+"""Rows that are remembered within a transaction before all are forgotten."""
+
+
+class _Stored(NamedTuple):
+    """A row as this transaction knows it."""
+
+    id: int
+    partition: int | None
+    row: TransitionRow
 
 
 class Transitions:
-    """Writes transition rows. Remembers nothing."""
+    """Writes transition rows. What is remembered within the transaction is what will be stored once `pending` is written."""
 
-    def __init__(self, connection: sqlite3.Connection, recipients: Names, next_position: Callable[[], int]) -> None:
-        self._connection, self._recipients, self._next_position = connection, recipients, next_position
+    def __init__(self, connection: sqlite3.Connection, pending: Pending, recipients: Names, next_position: Callable[[], int]) -> None:
+        self._connection, self._pending = connection, pending
+        self._recipients, self._next_position = recipients, next_position
+        self._known: dict[tuple[str, str], _Stored] = {}
+        self._loaded: dict[int, dict[tuple[str, str], _Stored]] = {}
+        self._last_id: int | None = None
+
+    def forget(self) -> None:
+        """After a rollback, a join, a clearing: read everything again."""
+        self._known.clear()
+        self._loaded.clear()
+        self._last_id = None
+
+    def load(self, partition: int) -> dict[tuple[str, str], _Stored]:
+        """The partition's rows, read once."""
+        if partition not in self._loaded:
+            self._pending.write()
+            if len(self._known) > _REMEMBERED:
+                self.forget()
+            self._loaded[partition] = {}
+            for id, *columns in self._connection.execute(sql.TRANSITIONS_OF_PARTITION, (partition,)):
+                self._remember(_Stored(id, partition, transition_of(self._recipients.name(columns[0]), columns)))
+        return self._loaded[partition]
 
     def rows(self, partition: int) -> dict[tuple[str, str], TransitionRow]:
         """See `Writer.transition_rows`."""
-        rows = (transition_of(self._recipients.name(row[1]), row[1:]) for row in self._connection.execute(sql.TRANSITIONS_OF_PARTITION, (partition,)))
-        return {(row.recipient, row.id): row for row in rows}
+        return {key: stored.row for key, stored in self.load(partition).items()}
+
+    def _remember(self, stored: _Stored) -> None:
+        key = (stored.row.recipient, stored.row.id)
+        before = self._known.get(key)
+        if before is not None and before.partition in self._loaded:
+            self._loaded[before.partition].pop(key, None)
+        self._known[key] = stored
+        if stored.partition in self._loaded:
+            self._loaded[stored.partition][key] = stored
 
     def put(self, partition: int, rows: Iterable[TransitionRow], *, whole: bool = False) -> None:
         """See `Writer.apply`. `whole`: what is not among the rows is withdrawn."""
+        before = self.rows(partition) if whole else {}
         listed = set()
         for row in rows:
             listed.add((row.recipient, row.id))
             self._put(partition, row)
         if whole:
-            for key, row in self.rows(partition).items():
-                if key not in listed and row.body is not None:
+            for key, row in before.items():
+                if key not in listed:
                     self._put(partition, row._replace(body=None))
 
     def orphans(self) -> list[TransitionRow]:
         """See `Writer.orphan_transitions`."""
+        self._pending.write()
         return [transition_of(self._recipients.name(row[0]), row) for row in self._connection.execute(sql.ORPHAN_TRANSITIONS).fetchall()]
+
+    def _find(self, row: TransitionRow, recipient: int) -> _Stored | None:
+        key = (row.recipient, row.id)
+        if key not in self._known:
+            found = self._connection.execute(sql.FIND_TRANSITION, (row.id, recipient)).fetchone()
+            if found is None:
+                return None
+            id, partition, *columns = found
+            self._remember(_Stored(id, partition, transition_of(row.recipient, columns)))
+        return self._known[key]
 
     def _put(self, partition: int, row: TransitionRow) -> None:
         recipient = self._recipients.number(row.recipient)
-        stored = self._connection.execute(sql.FIND_TRANSITION, (row.id, recipient)).fetchone()
-        values = (row.status, int(row.flagged), row.tier, row.due, row.hospital, row.agency, row.body)
+        stored = self._find(row, recipient)
         if stored is None:
             if row.body is not None:
-                self._connection.execute(sql.ADD_TRANSITION, (row.id, recipient, partition, self._next_position(), *values))
+                row = self._moved(row)
+                id = self._next_id()
+                self._remember(_Stored(id, partition, row))
+                self._pending.add(sql.ADD_TRANSITION, [(id, row.id, recipient, partition, row.position, *_columns(row))])
             return
-        id, owner, *columns = stored
-        before = transition_of(row.recipient, columns)
+        id, owner, before = stored
         if row.body is None:
-            if before.body is not None:
-                self._connection.execute(sql.SET_TRANSITION, (owner, self._next_position(), *values, id))
-        elif before._replace(position=0, updated=0) != row._replace(position=0, updated=0):
-            position = self._next_position() if before.body != row.body else before.position
-            self._connection.execute(sql.SET_TRANSITION, (partition, position, *values, id))
-        elif owner != partition:
-            self._connection.execute(sql.CLAIM_TRANSITION, (partition, id))
+            if before.body is None:
+                return
+            partition, row = owner or partition, self._moved(row)
+        else:
+            row = self._moved(row) if row.body != before.body else row._replace(position=before.position, updated=before.updated)
+        if (owner, before) != (partition, row):
+            self._remember(_Stored(id, partition, row))
+            self._pending.add(sql.SET_TRANSITION, [(partition, row.position, *_columns(row), id)])
+
+    def _moved(self, row: TransitionRow) -> TransitionRow:
+        position = self._next_position()
+        return row._replace(position=position, updated=position)
+
+    def _next_id(self) -> int:
+        if self._last_id is None:
+            self._last_id = int(self._connection.execute(sql.LAST_TRANSITION).fetchone()[0] or 0)
+        self._last_id += 1
+        return self._last_id
+
+
+def _columns(row: TransitionRow) -> tuple[object, ...]:
+    return (row.status, int(row.flagged), row.tier, row.due, row.hospital, row.agency, row.body)

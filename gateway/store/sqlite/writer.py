@@ -13,6 +13,7 @@ from gateway.store.interface import Change, Head, Input, NewVersion, SharedRow, 
 from gateway.store.sqlite import sql
 from gateway.store.sqlite.connection import translated
 from gateway.store.sqlite.names import recipients, words
+from gateway.store.sqlite.pending import Pending
 from gateway.store.sqlite.resources import Resources
 from gateway.store.sqlite.rows import SHARED_PARTITION, input_of, key_hash
 from gateway.store.sqlite.transitions import Transitions
@@ -24,8 +25,10 @@ class SqliteWriter:
     def __init__(self, connection: sqlite3.Connection, now: int) -> None:
         self._connection, self._now = connection, now
         self._recipients, self._words = recipients(connection), words(connection)
-        self._resources = Resources(connection, self._recipients, self._words, self._next_position)
-        self._transitions = Transitions(connection, self._recipients, self._next_position)
+        self._pending = Pending(connection)
+        self._resources = Resources(connection, self._pending, self._recipients, self._words, self._next_position)
+        self._transitions = Transitions(connection, self._pending, self._recipients, self._next_position)
+        self._bound: dict[str, int] = {}
         self._added: set[int] = set()
         self._doomed = False
         row = connection.execute(sql.LAST_POSITION).fetchone()
@@ -39,11 +42,13 @@ class SqliteWriter:
         """The last statement before COMMIT."""
         if self._doomed or not self._connection.in_transaction:
             raise Unavailable("The store could not take everything, and so took nothing", advice="Send again later.")
+        self._pending.write()
         if self._position != self._stored_position:
             self._connection.execute(sql.SET_POSITION, (self._position,))
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
+        self._pending.write()
         self._connection.execute("SAVEPOINT one")
         try:
             with translated():
@@ -53,11 +58,18 @@ class SqliteWriter:
             if self._connection.in_transaction:  # a full disk may have ended the whole transaction
                 self._connection.execute("ROLLBACK TO one")
                 self._connection.execute("RELEASE one")
-            self._resources.forget()
+            self._pending.forget()
+            self._forget()
             self._recipients.forget()
             self._words.forget()
             raise
         self._connection.execute("RELEASE one")
+        self._pending.write()
+
+    def _forget(self) -> None:
+        self._bound.clear()
+        self._resources.forget()
+        self._transitions.forget()
 
     # --- the inbox
 
@@ -71,6 +83,7 @@ class SqliteWriter:
         return self._one_input(sql.GET_INPUT, id)
 
     def _one_input(self, statement: str, *parameters: object) -> Input | None:
+        self._pending.write()
         row = self._connection.execute(statement, parameters).fetchone()
         return None if row is None else input_of(row)
 
@@ -82,8 +95,8 @@ class SqliteWriter:
         about, *outcome = _outcome(input)
         id = self._connection.execute(sql.ADD_INPUT, (*received, about, *outcome)).lastrowid or 0
         if input.original is None:
-            self._connection.execute(sql.ADD_RAW, (id, input.raw))
-        self._connection.executemany(sql.ADD_IDENTIFIER, [(value, id) for value in input.identifiers])
+            self._pending.add(sql.ADD_RAW, [(id, input.raw)])
+        self._pending.add(sql.ADD_IDENTIFIER, [(value, id) for value in input.identifiers])
         self._added.add(id)
         return id
 
@@ -97,16 +110,24 @@ class SqliteWriter:
     # --- partitions and statements
 
     def partitions(self, keys: Sequence[str]) -> list[int]:
-        found = (self._connection.execute(sql.FIND_KEY, (key_hash(key),)).fetchone() for key in keys)
-        return sorted({row[0] for row in found if row is not None})
+        found = set()
+        for key in keys:
+            if key not in self._bound:
+                row = self._connection.execute(sql.FIND_KEY, (key_hash(key),)).fetchone()
+                if row is None:
+                    continue
+                self._bound[key] = row[0]
+            found.add(self._bound[key])
+        return sorted(found)
 
     def bind(self, keys: Sequence[str], partition: int | None) -> int:
         if partition is None:
             partition = int(self._connection.execute(sql.ADD_PARTITION).lastrowid or 0)
-        self._connection.executemany(sql.ADD_KEY, [(key_hash(key), partition) for key in keys])
+        self._connection.executemany(sql.ADD_KEY, [(key_hash(key), partition) for key in keys if key not in self._bound])
         return partition
 
     def join(self, partitions: Sequence[int]) -> int:
+        self._pending.write()
         lowest, *others = sorted(set(partitions))
         for other in others:
             for statement in sql.MOVE:
@@ -114,10 +135,11 @@ class SqliteWriter:
             for statement in sql.JOIN_WAKE:
                 self._connection.execute(statement, (lowest, other))
         if others:
-            self._resources.forget()
+            self._forget()
         return lowest
 
     def partition_of(self, type: str, id: str) -> int | None:
+        self._pending.write()
         if type == "Transition":
             row = self._connection.execute(sql.PARTITION_OF_TRANSITION, (id,)).fetchone()
             return None if row is None else int(row[0])
@@ -134,9 +156,10 @@ class SqliteWriter:
         self._added.discard(input)
 
     def clear_statements(self) -> None:
+        self._pending.write()
         for statement in sql.CLEAR:
             self._connection.execute(statement)
-        self._resources.forget()
+        self._forget()
 
     # --- results
 
@@ -157,11 +180,14 @@ class SqliteWriter:
 
     def apply(self, change: Change) -> None:
         owned = change.partition != SHARED_PARTITION
-        self._resources.append(change.partition, change.versions, whole=owned and change.whole)
+        if owned:  # read both before anything waits to be written
+            self._resources.load(change.partition)
+            self._transitions.load(change.partition)
         self._transitions.put(change.partition, change.transitions, whole=owned and change.whole)
+        self._resources.append(change.partition, change.versions, whole=owned and change.whole)
         if owned:
-            self._connection.execute(sql.WAKE, (change.next_look, change.partition))
-        self._connection.executemany(sql.ADD_AUDIT, [(self._now, body) for body in change.audit])
+            self._pending.add(sql.WAKE, [(change.next_look, change.partition)])
+        self._pending.add(sql.ADD_AUDIT, [(self._now, body) for body in change.audit])
 
     def orphans(self) -> list[Head]:
         return self._resources.orphans()
@@ -172,6 +198,7 @@ class SqliteWriter:
     # --- the clock
 
     def due(self, now: int, limit: int) -> list[int]:
+        self._pending.write()
         return [row[0] for row in self._connection.execute(sql.DUE, (now, limit))]
 
 
