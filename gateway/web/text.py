@@ -57,7 +57,7 @@ def render_transition(transition: Mapping[str, Any], now: datetime, agencies: Ma
         parts.append(Text.assemble((flag.title, "bold"), f", since {flag.since}"))
         parts.append(Padding(Text(f"Cleared by: {flag.clears}"), (0, 0, 0, 2)))
         for words, reference in flag.evidence:
-            parts.append(Padding(Text(_safe(f"Because: {words}{f' ({reference})' if reference else ''}"), style="dim"), (0, 0, 0, 2)))
+            parts.append(Padding(Text(safe(f"Because: {words}{f' ({reference})' if reference else ''}"), style="dim"), (0, 0, 0, 2)))
     return Group(*parts)
 
 
@@ -72,12 +72,12 @@ def _working(entries: Sequence[Entry]) -> Table:
     for item in entries:
         table.add_row(
             Text(item.tier, style=TIER_STYLES.get(item.tier, "")),
-            Text.assemble((_safe(item.name), "bold"), f"\nborn {item.born}"),
-            Text(_safe(item.hospital)),
+            Text.assemble((safe(item.name), "bold"), f"\nborn {item.born}"),
+            Text(safe(item.hospital)),
             Text(f"{item.since}\n{item.on}".rstrip()),
             _flags(item),
             Text(item.follow_up),
-            Text(_safe(item.agency)),
+            Text(safe(item.agency)),
         )
     return table
 
@@ -94,40 +94,8 @@ def _flags(item: Entry) -> RenderableType:
 def _over(entries: Sequence[Entry]) -> Table:
     table = _plain_table("Over", "Who", "From", "Discharged", "Why")
     for item in entries:
-        table.add_row(item.status, Text(_safe(f"{item.name}, born {item.born}")), Text(_safe(item.hospital)), item.on, Text(item.since))
+        table.add_row(item.status, Text(safe(f"{item.name}, born {item.born}")), Text(safe(item.hospital)), item.on, Text(item.since))
     return table
-
-
-def render_messages(messages: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """Messages of the inbox (DESIGN's JSON, in the order given) as a table."""
-    table = _plain_table("Id", "Received", "Feed", "Event", "Control ID", "State", "Error")
-    for each in messages:
-        received = each["received"][:19].replace("T", " ")
-        where = f" ({each['location']})" if each.get("location") else ""
-        cells = (str(each["id"]), received, each["feed"] or "-", each["event"] or "-", each["control_id"] or "-", each["state"])
-        table.add_row(*(Text(_safe(cell)) for cell in cells), Text(_safe(f"{each.get('error') or ''}{where}")))
-    return table if messages else Text("No message.")
-
-
-def render_message(message: Mapping[str, Any]) -> RenderableType:
-    """One message with what was received and answered ("raw" and "answer"), a segment a line."""
-    names = {"id": "Id", "state": "State", "received": "Received", "feed": "Feed", "event": "Event", "control_id": "Control ID", "error": "Error"}
-    facts = _facts({name: str(message[key]) for key, name in names.items() if message.get(key) not in (None, "")})
-    parts: list[RenderableType] = [facts]
-    for title, key in (("As received", "raw"), ("Answered", "answer")):
-        lines = message[key].replace("\r\n", "\r").replace("\n", "\r").strip("\r").split("\r")
-        parts += [Text(), Text(title, style="bold"), *(Text(_safe(line)) for line in lines)]
-    return Group(*parts)
-
-
-def render_clients(clients: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """Registered SMART clients as a table."""
-    table = _plain_table("Id", "Role", "Organization", "Feeds", "State", "Scopes")
-    for each in clients:
-        state = "revoked" if each["revoked"] else "active"
-        cells = (each["id"], each["role"], each["organization"] or "-", ", ".join(each["feeds"]) or "-", state, each["scope"])
-        table.add_row(*(Text(_safe(cell)) for cell in cells))
-    return table if clients else Text("No client is registered.")
 
 
 def print_worklist(transitions: Sequence[Mapping[str, Any]], now: datetime, agencies: Mapping[str, str] | None = None) -> None:
@@ -140,19 +108,9 @@ def print_transition(transition: Mapping[str, Any], now: datetime | None = None,
     _console().print(render_transition(transition, now or datetime.now(UTC), agencies))
 
 
-def print_messages(messages: Sequence[Mapping[str, Any]]) -> None:
-    """`render_messages` on stdout."""
-    _console().print(render_messages(messages))
-
-
-def print_message(message: Mapping[str, Any]) -> None:
-    """`render_message` on stdout."""
-    _console().print(render_message(message))
-
-
-def print_clients(clients: Sequence[Mapping[str, Any]]) -> None:
-    """`render_clients` on stdout."""
-    _console().print(render_clients(clients))
+def safe(text: str) -> str:
+    """What senders wrote, without what a terminal would obey: control characters, and marks that turn the direction of writing."""
+    return text.translate(_OBEYED)
 
 
 def _console() -> Console:
@@ -166,13 +124,8 @@ def _facts(rows: Mapping[str, str]) -> Table:
     facts.add_column(max_width=WIDTH - 24, overflow="fold")
     for name, value in rows.items():
         if value:
-            facts.add_row(name, Text(_safe(value)))
+            facts.add_row(name, Text(safe(value)))
     return facts
-
-
-def _safe(text: str) -> str:
-    """What senders wrote, without what a terminal would obey: control characters, and marks that turn the direction of writing."""
-    return text.translate(_OBEYED)
 
 
 def _plain_table(*names: str) -> Table:

@@ -18,7 +18,7 @@ from rich.console import Console
 from gateway.store.interface import Filter, Input, Store, TransitionRow
 from gateway.web.pages import Services, pages
 from gateway.web.session import COOKIE, Sessions
-from gateway.web.text import WIDTH, render_clients, render_message, render_messages, render_transition, render_worklist
+from gateway.web.text import WIDTH, render_transition, render_worklist
 from gateway.web.wording import FLAGS, entry
 
 NOW = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
@@ -343,28 +343,9 @@ def test_the_cookie_is_named_once() -> None:
     assert COOKIE in browser.cookies
 
 
-def test_messages_and_clients_are_tables_on_the_terminal() -> None:
-    listed = {"id": 7, "feed": "lakeside", "control_id": "", "event": "ADT^A03", "received": "2026-11-20T22:00:00+00:00", "state": "quarantined"}
-    refused = listed | {"error": "PID is missing", "location": "PID", "raw": "MSH|a\rEVN|A03\r", "answer": "MSA|AE\r"}
-    text = _terminal(render_messages([refused]))
-    assert "PID is missing (PID)" in text
-    assert "2026-11-20 22:00:00" in text
-    shown = _terminal(render_message(refused)).splitlines()
-    assert [line.strip() for line in shown if "|" in line] == ["MSH|a", "EVN|A03", "MSA|AE"]
-    client_row = {"id": "c", "role": "agency", "organization": "river-cmhc", "feeds": [], "revoked": True, "scope": "system/Task.rus"}
-    assert "revoked" in _terminal(render_clients([client_row]))
-    assert _terminal(render_messages([])).strip() == "No message."
-
-
 def test_what_a_sender_wrote_cannot_command_the_terminal() -> None:
     hostile = "Eve\x1b]0;owned\x07\x9b31m\u202e"
     body = transition(client={"name": hostile, "birth_date": None, "identifiers": [{"value": hostile}]}, hospital=hostile)
-    received = {"id": 1, "feed": hostile, "control_id": hostile, "event": hostile, "received": "2026-11-20T22:00:00+00:00", "state": "processed"}
-    shown = [
-        render_worklist([body], NOW),
-        render_transition(body, NOW),
-        render_messages([received]),
-        render_message(received | {"raw": hostile, "answer": ""}),
-    ]
+    shown = [render_worklist([body], NOW), render_transition(body, NOW)]
     for renderable in shown:
         assert not set(_terminal(renderable)) & set("\x1b\x07\x9b\u202e")
