@@ -88,7 +88,8 @@ class _Assessment:
             return self._closed(*closed, (), bookings)
         assignments = route(self.stay, self.named, self.alone, course.tracked_since)
         flags = tuple(before_discharge(self.stay, self.answer, bookings, days, course.since))
-        return self._say("anticipated", bookings, assignments, course.since, flags, course.anchor or course.since)
+        idle = "Until the client leaves, only news or a decision changes this."
+        return self._say("anticipated", bookings, assignments, course.since, flags, course.anchor or course.since, idle=idle)
 
     def _discharged(self) -> Transition:
         stay, policy = self.stay, self.policy

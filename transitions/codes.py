@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from transitions.model import Code
 
@@ -86,6 +87,7 @@ def matcher(words: Iterable[str], not_words: Iterable[str] = ()) -> Callable[[st
     wanted = re.compile(_NEGATIONS + r"\b(?:" + "|".join(chosen) + ")", re.IGNORECASE)
     unwanted = re.compile(r"\b(?:" + "|".join(left_out) + ")", re.IGNORECASE) if left_out else None
 
+    @lru_cache(maxsize=_REMEMBERED)
     def matches(text: str) -> bool:
         if not text:
             return False
