@@ -18,7 +18,7 @@ from gateway.mappings.care.context import CareContext
 from gateway.mappings.care.derive import derive
 from gateway.mappings.care.transition_json import transition_json
 from gateway.pipeline.configuration import Configuration
-from gateway.privacy.disclosure import disclose, withheld_from
+from gateway.privacy.disclosure import disclose, next_change, withheld_from
 from gateway.privacy.labels import label_person
 from gateway.records.order import Entry
 from gateway.records.reconcile import reconcile
@@ -54,6 +54,8 @@ def results(entries: list[Entry], as_of: int, configuration: Configuration) -> R
     found = Results()
     for record in reconcile(entries, configuration.identify):
         person = label_person(record)
+        consents_change = next_change(person, moment(as_of))
+        found.look(microseconds(consents_change) if consents_change is not None else None)
         assessed = _assess(person, as_of, configuration, found)
         _view(ALL, person, assessed, configuration, found)
         routed: dict[str, set[str]] = {}
@@ -62,8 +64,6 @@ def results(entries: list[Entry], as_of: int, configuration: Configuration) -> R
                 routed.setdefault(transition.agency, set()).add(transition.id)
         for agency, visible in sorted(routed.items()):
             shown = disclose(person, agency, frozenset(visible), moment(as_of))
-            if shown.until is not None:
-                found.look(microseconds(shown.until))
             theirs = _assess(shown.basis, as_of, configuration, found)
             mine = {name: each for name, each in theirs.items() if name in visible and each.agency == agency}
             _view(agency, shown.person, mine, configuration, found)
