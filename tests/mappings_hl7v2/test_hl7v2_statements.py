@@ -276,3 +276,28 @@ def test_translation_is_pure() -> None:
 
 def test_the_time_of_receipt_is_in_utc_microseconds() -> None:
     assert datetime.fromtimestamp(RECEIVED / 1_000_000, UTC).isoformat() == "2026-11-22T18:00:00+00:00"
+
+
+def test_what_is_mapped_is_not_kept_as_well() -> None:
+    paths = {path for path, _ in translated(message("ADT^A01", PID, "PV1|1|I|BHU", "AL1|1|DA|7980^Penicillin|SV|Hives")).kept}
+    assert paths == {"MSH-5", "MSH-6"}
+
+
+def test_deleting_a_person_is_said() -> None:
+    assert said(message("ADT^A29", PID), "person").facts == {"effect": "delete"}
+
+
+def test_two_codes_of_one_meaning_stay_beside_each_other() -> None:
+    """CWE.4-6 is the alternate code; its order and the sender's words stay."""
+    data = message("ADT^A01", PID, "PV1|1|I|BHU", "DG1|1||F33.2^Depression^I10C^310497006^Severe depression^SCT^^^as the clinician wrote it")
+    code = said(data, "stay").parts["DG1"][0].resource["code"]
+    assert [one["system"] for one in code["coding"]] == ["http://hl7.org/fhir/sid/icd-10-cm", "http://snomed.info/sct"]
+    assert code["text"] == "as the clinician wrote it"
+
+
+def test_a_code_that_cannot_be_of_its_system_loses_the_system_not_the_code() -> None:
+    """A simulator sends ICD-10 codes labelled SNOMED CT (DG1-2)."""
+    data = message("ADT^A01", PID, "PV1|1|I|BHU", "DG1|1|SNMCT|F33.2^Depression")
+    facts = said(data, "stay").facts["diagnoses"][0]
+    assert (facts["system"], facts["code"]) == ("", "F33.2")
+    assert [report.location for report in translated(data).reports] == ["DG1-3"]

@@ -84,14 +84,23 @@ class Context:
     def one(self, segment: Segment, field: int) -> Composite | None:
         """The first repetition of a field that holds anything."""
         raw = segment.field(field)
-        if not raw:
+        if not raw or raw == '""':
             return None
-        every = self.values.repetitions(segment, field)
-        return every[0] if every else None
+        separator = self.message.delimiters.repetition
+        if separator not in raw:
+            return self.values.composite(raw)
+        return next((one for one in map(self.values.composite, raw.split(separator)) if one is not None), None)
 
     def every(self, segment: Segment, field: int) -> list[Composite]:
         """All repetitions of a field that hold anything."""
-        return self.values.repetitions(segment, field) if segment.field(field) else []
+        raw = segment.field(field)
+        if not raw or raw == '""':
+            return []
+        separator = self.message.delimiters.repetition
+        if separator not in raw:
+            one = self.values.composite(raw)
+            return [one] if one is not None else []
+        return [one for one in map(self.values.composite, raw.split(separator)) if one is not None]
 
     def moment(self, segment: Segment, field: int, component: int = 1) -> Moment | None:
         """The time in a field; a value that names none is reported and costs nothing else."""

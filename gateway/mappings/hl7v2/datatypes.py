@@ -28,7 +28,7 @@ IDENTIFIER_TYPES: dict[str, Json] = {
 
 def clean_code(code: str) -> str:
     """A code as FHIR's `code` may be: single spaces only."""
-    return " ".join(code.split()) if " " in code or "\n" in code or "\t" in code else code
+    return " ".join(code.split())
 
 
 @lru_cache(maxsize=4096)
@@ -51,8 +51,10 @@ def code_system(name: str, facility: str) -> str:
 
 def coding(context: Context, code: str, text: str, system: str, default: str = "") -> Coding:
     """One Coding; `default` is the system of codes whose sender names none."""
-    uri = code_system(system, context.facility) or default
-    found: Coding = {"system": uri, "code": clean_code(code)} if uri else {"code": clean_code(code)}
+    uri = code_system(system, context.facility) if system else default
+    if " " in code or "\n" in code or "\t" in code:
+        code = clean_code(code)
+    found: Coding = {"system": uri, "code": code} if uri else {"code": code}
     if text:
         found["display"] = text
     return found
@@ -65,16 +67,17 @@ def concept(context: Context, cwe: Composite | None, default: str = "") -> Json 
     """
     if cwe is None:
         return None
-    code, text, system, other_code, other_text, other_system = cwe[:6]
-    codings = []
+    code, text, other_code = cwe[0], cwe[1], cwe[3]
+    found: Json = {}
     if code:
-        codings.append(coding(context, code, text, system, default))
-    if other_code:
-        codings.append(coding(context, other_code, other_text, other_system))
-    if cwe[9]:
-        codings.append(coding(context, cwe[9], cwe[10], cwe[11]))
-    found: Json = {"coding": codings} if codings else {}
-    words = cwe[8] or text or other_text
+        found["coding"] = codings = [coding(context, code, text, cwe[2], default)]
+        if other_code:
+            codings.append(coding(context, other_code, cwe[4], cwe[5]))
+        if cwe[9]:
+            codings.append(coding(context, cwe[9], cwe[10], cwe[11]))
+    elif other_code:
+        found["coding"] = [coding(context, other_code, cwe[4], cwe[5])]
+    words = cwe[8] or text or cwe[4]
     if words:
         found["text"] = words
     return found or None

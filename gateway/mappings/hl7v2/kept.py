@@ -22,8 +22,11 @@ def kept(context: Context) -> tuple[tuple[str, str], ...]:
     """(path, field as sent) of everything populated that is kept; a field of the feed profile's `ignore` is left out."""
     found: list[tuple[str, str]] = []
     for segment in context.message.segments:
+        last = len(segment)
         fields = FIELDS.get(segment.name)
-        for number in range(1, len(segment) + 1) if fields is None else fields:
+        for number in range(1, last + 1) if fields is None else fields:
+            if number > last:
+                break
             raw = segment.field(number)
             if raw:
                 found.append((place(segment, number), raw))

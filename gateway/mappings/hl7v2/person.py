@@ -28,6 +28,7 @@ _NULLS = (
     (29, "deceasedDateTime"),
     (30, "deceasedBoolean"),
 )
+# Shared by every resource that carries it, as the tables' codings are: never changed.
 RESTRICTED: Json = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R", "display": "restricted"}]}
 
 
@@ -86,7 +87,10 @@ def _driving_licence(context: Context, dln: Composite) -> tuple[Json, str]:
 def statement(
     context: Context, pid: Segment, pd1: Segment | None, identifiers: list[Json], person: tuple[str, ...], parts: dict[str, list[Fragment]]
 ) -> Statement:
-    """What the message says of the person: the Patient in part, and what hangs on a person (RelatedPerson, AllergyIntolerance, Coverage …)."""
+    """What the message says of the person: the Patient in part, and what hangs on a person (RelatedPerson, AllergyIntolerance, Coverage …).
+
+    `facts["effect"]` is "delete" for A29, and absent otherwise.
+    """
     own: Json = {"resourceType": "Patient"}
     if identifiers:
         own["identifier"] = identifiers
@@ -103,7 +107,8 @@ def statement(
         _practice(context, pd1, own, extensions)
     if extensions:
         own["extension"] = extensions
-    return Statement("person", person, person, own, tuple(deletes), parts=parts)
+    facts = {"effect": "delete"} if context.event.person == "delete" else {}
+    return Statement("person", person, person, own, tuple(deletes), parts=parts, facts=facts)
 
 
 def _names(context: Context, pid: Segment, own: Json) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from gateway.er7.escapes import unescape
-from gateway.er7.reader import Delimiters, Message, Segment
+from gateway.er7.reader import Delimiters, Message
 
 WIDTH = 25
 """XCN, the widest data type, has 25 components: every composite is filled up to that, so that maps index without looking."""
@@ -40,26 +40,23 @@ class Composite(list[str]):
 class Values:
     """Reads the composite values of one message."""
 
-    __slots__ = ("_charset", "_clean", "_delimiters")
+    __slots__ = ("_charset", "_clean", "_delimiters", "_known")
 
     def __init__(self, message: Message) -> None:
         self._delimiters: Delimiters = message.delimiters
         self._charset = message.charset
         self._clean = _is_clean(message.text)
-
-    def repetitions(self, segment: Segment, field: int) -> list[Composite]:
-        """The repetitions of a field that hold anything."""
-        raw = segment.field(field)
-        if not raw or raw == '""':
-            return []
-        separator = self._delimiters.repetition
-        if separator not in raw:
-            one = self.composite(raw)
-            return [one] if one is not None else []
-        return [one for one in map(self.composite, raw.split(separator)) if one is not None]
+        self._known: dict[str, Composite | None] = {}  # the same doctor, ward or code stands in many fields
 
     def composite(self, raw: str) -> Composite | None:
-        """One repetition as sent -> its components; None when all of them are empty."""
+        """One repetition as sent -> its components; None when all of them are empty. Never change what it gives: it may be given again."""
+        try:
+            return self._known[raw]
+        except KeyError:
+            self._known[raw] = composite = self._composite(raw)
+            return composite
+
+    def _composite(self, raw: str) -> Composite | None:
         delimiters = self._delimiters
         parts = raw.split(delimiters.component)
         subcomponents = _NONE
@@ -76,10 +73,10 @@ class Values:
             parts = [self.text(part) for part in parts]
         elif " " in raw or "\t" in raw or "\n" in raw:
             parts = [part.strip() for part in parts]
-        if not any(parts) and not any(any(several) for several in subcomponents.values()):
+        if not any(parts) and not (subcomponents and any(any(several) for several in subcomponents.values())):
             return None
         composite = Composite(parts)
-        composite.extend(_FILL[len(parts) :])
+        composite += _FILL[len(parts) :]
         composite.raw = raw
         composite.subcomponents = subcomponents
         return composite
