@@ -188,15 +188,16 @@ def _holds(query: Query, leave: Grant, one: Seen) -> bool:
 
 
 def _oldest_first(services: Services, look: View, query: Query, leave: Grant, position: int | None) -> Iterator[Seen]:
-    """Matches after a position, fetched in chunks; a search that would look at too much is refused."""
+    """Matches after a position, fetched in chunks; a search that would look at too much outside the index is refused."""
     simple = not query.residual and not leave.constraints
-    chunk, looked = (query.count + 1 if simple else _CHUNK), 0
+    looked = 0
     while True:
+        chunk = query.count + 1 if simple else min(_CHUNK, services.limits.scan - looked + 1)
         rows = look.search(query.type, query.terms, query.updated_after, query.updated_before, position, chunk)
         yield from (one for one in rows if _holds(query, leave, one))
-        looked += len(rows)
         if len(rows) < chunk:
             return
+        looked += 0 if simple else len(rows)
         _check_cost(services, looked)
         position = rows[-1].position
 

@@ -59,7 +59,7 @@ async def create(services: Services, caller: Caller, call: Call) -> Response:
     if existing is not None:
         return _answer(call, services, existing, 200)
     with view(services.store, caller.recipient) as look:
-        _check_references(look, resource, call)
+        _check_references(look, resource, {})
     value = uuid.uuid4().hex
     key = f"{own_system(caller.organization or caller.client)}|{value}"
     id = services.identify(type, key)
@@ -117,7 +117,7 @@ async def _change(services: Services, caller: Caller, call: Call, interaction: s
             else:
                 about["key"] = _own_key(caller, type, current.resource)
                 _check_same_patient(resource, current.resource)
-            _check_references(look, resource, call)
+            _check_references(look, resource, current.resource)
         try:
             await _submit(services, raw, about)
         except Conflict:
@@ -174,15 +174,16 @@ def _check_same_patient(body: Json, current: Json) -> None:
         raise Invalid("A resource stays with its patient", location=body["resourceType"])
 
 
-def _check_references(look: View, resource: Json, call: Call) -> None:
-    """Every relative reference names something that the caller sees: one that does not exist and one that is another's are told alike."""
+def _check_references(look: View, resource: Json, current: Json) -> None:
+    """Every reference that a write brings names something that the caller sees: what does not exist and what is another's are told alike."""
+    stand = {reference["reference"] for _, reference in elements.references(current)}
     issues = []
     for place, reference in elements.references(resource):
         literal = reference["reference"]
-        if literal.startswith("#"):
+        if literal.startswith("#") or literal in stand:
             continue
         type, _, id = elements.relative(literal).partition("/")
-        if not id or (look.find(type, id) is None and (type, id) != call.path):
+        if not id or look.find(type, id) is None:
             issues.append(Issue("not-found", "This refers to nothing that the caller can read here.", f"{place}.reference"))
     if issues:
         raise Rejected(issues)

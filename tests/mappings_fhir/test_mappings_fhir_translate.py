@@ -179,7 +179,9 @@ def condition(number: int, code: str, **more: Any) -> dict[str, Any]:
     return {
         "resourceType": "Condition",
         "id": f"00000000-0000-4000-8000-00000000010{number}",
-        "code": {"coding": [{"system": "http://snomed.info/sct", "code": f"s{number}"}, {"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": code}]},
+        "code": {
+            "coding": [{"system": "http://snomed.info/sct", "code": f"s{number}"}, {"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": code}]
+        },
         "subject": {"reference": f"urn:uuid:{PATIENT['id']}"},
         "encounter": {"reference": f"urn:uuid:{ENCOUNTER['id']}"},
         **more,
@@ -197,7 +199,10 @@ def test_diagnoses_come_in_the_encounters_order_icd_first() -> None:
         "reasonCode": [{"text": "low mood"}],
     }
     stay = only(say(PATIENT, encounter, condition(1, "I10"), condition(2, "F20.0"), condition(3, "F10.2", verificationStatus=refuted)), "stay")
-    assert [(each["code"], each["principal"], each["kind"]) for each in stay.facts["diagnoses"]] == [("F20.0", True, "final"), ("I10", False, "working")]
+    assert [(each["code"], each["principal"], each["kind"]) for each in stay.facts["diagnoses"]] == [
+        ("F20.0", True, "final"),
+        ("I10", False, "working"),
+    ]
     assert stay.facts["reason"]["text"] == "low mood"
     assert sorted(name.partition("|")[0] for name in stay.parts) == ["Condition"] * 3, "a refuted one is kept as a record"
     fragment = next(iter(stay.parts.values()))[0]

@@ -73,7 +73,19 @@ ALLOWED = {
     "rejected": {"rejected"},
     "failed": {"failed"},
 }
-STATUSES = ["draft", "requested", "received", "accepted", "rejected", "in-progress", "on-hold", "failed", "completed", "cancelled", "entered-in-error"]
+STATUSES = [
+    "draft",
+    "requested",
+    "received",
+    "accepted",
+    "rejected",
+    "in-progress",
+    "on-hold",
+    "failed",
+    "completed",
+    "cancelled",
+    "entered-in-error",
+]
 
 
 @pytest.mark.parametrize("now", ALLOWED)
