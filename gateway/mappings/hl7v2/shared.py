@@ -108,3 +108,9 @@ def location(context: Context, pl: Composite | None) -> Json | None:
         resource["partOf"] = context.share("Location", above_key, above)
     resource["managingOrganization"] = hospital(context, site)
     return context.remember("Location", pl.raw, {**context.share("Location", key, resource), "display": shown})
+
+
+def elsewhere(context: Context, shown: str) -> Json:
+    """A reference to a place of which the message gives no more than a name or code (PV1-37)."""
+    key = f"urn:gateway:location:{context.facility}|^^^^^^{shown}"
+    return {**context.share("Location", key, {"resourceType": "Location", "status": "active", "name": shown}), "display": shown}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, NamedTuple, cast
 
 from gateway.er7.dates import Moment
@@ -10,24 +9,19 @@ from gateway.er7.reader import Segment
 from gateway.mappings import tables
 from gateway.mappings.hl7v2 import clinical, datatypes, keys, shared
 from gateway.mappings.hl7v2.context import Context, place
+from gateway.mappings.hl7v2.hospitalization import hospitalization, is_time
 from gateway.mappings.hl7v2.participants import participants
 from gateway.mappings.hl7v2.person import RESTRICTED, yes
 from gateway.mappings.hl7v2.values import Composite
-from gateway.records.statements import DiagnosisFact, DispositionFact, Fragment, Json, Statement, StayEffect, StayFacts
+from gateway.records.statements import DiagnosisFact, Fragment, Json, Statement, StayEffect, StayFacts
 
 _T = "http://terminology.hl7.org/CodeSystem/"
 _V5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter."
 _CLASSES = tables.codings("0004-patient-class")
 _ADMISSION_TYPES = tables.codings("0007-admission-type")
-_DISPOSITIONS = tables.codings("0112-discharge-disposition")
-_WORDS = tables.targets("0112-disposition-words")
 _CONFIDENTIALITY = tables.targets("0177-confidentiality")
 _PRIORITIES = {"1": ("EM", "emergency"), "2": ("UR", "urgent"), "3": ("EL", "elective")}
 _SERVICES = frozenset(("CAR", "MED", "PUL", "SUR", "URO"))  # all that table 0069 suggests
-_READMISSION = frozenset("R")
-_SOURCES = frozenset("123456789")  # table 0023
-_AMBULATORY = frozenset([f"A{digit}" for digit in range(10)] + [f"B{digit}" for digit in range(1, 7)])  # table 0009
-_TIMESTAMP = re.compile(r"(?:19|20)[0-9]{10}(?:[0-9]{2})?(?:\.[0-9]+)?(?:[+-][0-9]{4})?")
 _STATUS: dict[str, str] = {
     "admit": "in-progress",
     "register": "in-progress",
@@ -120,12 +114,13 @@ def statement(
         own["status"] = status
     if named.identifiers:
         own["identifier"] = named.identifiers
-    stay: Json = {}
     if pv1 is not None:
         _class_and_type(context, pv1, own, facts)
         _places(context, pv1, own, facts, effect)
         _service(context, pv1, own, facts)
-        _hospitalization(context, pv1, stay, facts)
+        stay = hospitalization(context, pv1, facts)
+        if stay:
+            own["hospitalization"] = stay
     own["serviceProvider"] = shared.hospital(context, context.text(pv1, 39) if pv1 is not None else "")
     facts["hospital"] = own["serviceProvider"]["display"]
     team = participants(context, pv1)
@@ -134,8 +129,6 @@ def statement(
     pv2 = context.message.first("PV2")
     expected = _second(context, pv2, own, facts, deletes) if pv2 is not None else None
     _times(context, pv1, own, facts, effect, expected, deletes)
-    if stay:
-        own["hospitalization"] = stay
     if context.message.all("DG1"):
         facts["diagnoses"] = diagnoses
     _feed(context, facts)
@@ -196,7 +189,7 @@ def _places(context: Context, pv1: Segment, own: Json, facts: StayFacts, effect:
     elif context.profile.facility_kind:
         facts["unit_kind"] = context.profile.facility_kind
     for field, status in ((6, "completed"), (11, "active"), (42, "reserved"), (43, "completed")):
-        elsewhere = None if _is_time(pv1, field) else shared.location(context, context.one(pv1, field))
+        elsewhere = None if is_time(pv1, field) else shared.location(context, context.one(pv1, field))
         if elsewhere and all(elsewhere["reference"] != one["location"]["reference"] for one in places):
             places.append({"location": elsewhere, "status": status})
     if places:
@@ -225,72 +218,6 @@ def _service(context: Context, pv1: Segment, own: Json, facts: StayFacts) -> Non
         facts["service_kind"] = kind or None
     elif pv1.field(10) == '""':
         facts["service"] = None
-
-
-def _hospitalization(context: Context, pv1: Segment, stay: Json, facts: StayFacts) -> None:
-    preadmit = context.one(pv1, 5)
-    if preadmit is not None and preadmit[0]:
-        stay["preAdmissionIdentifier"] = {"system": f"urn:gateway:facility:{context.facility}:PREADMIT", "value": preadmit[0]}
-    readmission = datatypes.listed(context, context.one(pv1, 13), "PV1-13", "0092", _READMISSION)
-    if readmission:
-        stay["reAdmission"] = readmission
-    source = datatypes.listed(context, context.one(pv1, 14), "PV1-14", "0023", _SOURCES)
-    if source:
-        stay["admitSource"] = source
-    arrangements = [one for cwe in context.every(pv1, 15) if (one := datatypes.listed(context, cwe, "PV1-15", "0009", _AMBULATORY))]
-    if arrangements:
-        stay["specialArrangement"] = arrangements
-    courtesy = datatypes.listed(context, context.one(pv1, 16), "PV1-16")
-    if courtesy:
-        stay["specialCourtesy"] = [courtesy]
-    diet = datatypes.listed(context, context.one(pv1, 38), "PV1-38")
-    if diet:
-        stay["dietPreference"] = [diet]
-    left = context.one(pv1, 36)
-    if left is not None:
-        stay["dischargeDisposition"], facts["disposition"] = disposition(context, left)
-        if not facts["disposition"]["code"]:  # type: ignore[index]
-            context.report(place(pv1, 36), "103", "W", "The discharge disposition is not known; the stay is tracked all the same.")
-    elif pv1.field(36) == '""':
-        facts["disposition"] = None
-    if not _is_time(pv1, 37):
-        going = context.one(pv1, 37)
-        if going is not None:
-            to = Composite([*going[:2], *[""] * 23])
-            to.raw, to.subcomponents = f"37:{going.raw}", {}
-            shown = going[1] or going[0]
-            to[0], to[1] = shown, ""
-            destination = shared.location(context, to)
-            if destination:
-                stay["destination"] = destination
-                facts["transfer_to"] = shown
-
-
-def disposition(context: Context, said: Composite) -> tuple[Json, DispositionFact]:
-    """PV1-36 -> (CodeableConcept, fact). The normal form is the NUBC FL17 code of two digits, "" when what was sent is none and no word we know."""
-    source, words = said[0] or said[1], said[1]
-    normal = ""
-    for candidate in (context.local(source, "disposition", "0112"), source, words):
-        normal = normal or _normal(candidate)
-    found: Json = {"coding": [_DISPOSITIONS[normal]]} if normal else {}
-    own = datatypes.listed(context, said, "PV1-36")
-    if own and own.get("coding"):
-        found["coding"] = [*found.get("coding", ()), *own["coding"]]
-    found["text"] = words or (own or {}).get("text") or source
-    return found, DispositionFact(source=source, code=normal, text=words or source)
-
-
-def _normal(value: str) -> str:
-    upper = " ".join(value.upper().split())
-    if upper.isascii() and upper.isdigit():
-        two = upper.lstrip("0").rjust(2, "0")
-        return two if two in _DISPOSITIONS else ""
-    return _WORDS.get(upper, "")
-
-
-def _is_time(pv1: Segment, field: int) -> bool:
-    """A sender that is off by some fields puts a time where a code belongs."""
-    return _TIMESTAMP.fullmatch(pv1.value(field)) is not None
 
 
 def _second(context: Context, pv2: Segment, own: Json, facts: StayFacts, deletes: list[str]) -> Moment | None:
@@ -344,7 +271,7 @@ def _times(context: Context, pv1: Segment | None, own: Json, facts: StayFacts, e
         admitted = context.moment(pv1, 44)
         if admitted is None:
             for field in (37, 41):
-                if _is_time(pv1, field):
+                if is_time(pv1, field):
                     admitted = context.parse(pv1.value(field), pv1, field)
                     break
         if admitted:
