@@ -60,6 +60,19 @@ def authenticate(header: str | None) -> Caller:
     return caller
 
 
+def app_of(services: Services) -> FastAPI:
+    """The API alone, with one route that breaks."""
+    app = FastAPI(openapi_url=None)
+    app.include_router(api(services))
+    guard(app, services.registry)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise RuntimeError("Ann Halvorson, born 1990")
+
+    return app
+
+
 class Client:
     """HTTP straight into the app, from a thread that is not the app's. The Host header is somebody else's: links must not repeat it."""
 
@@ -92,15 +105,7 @@ class Bench:
         self.error: GatewayError | None = None  # what the next input is refused with
         self.between: Any = None  # called once before the next write commits
         self.services = Services(store, self, authenticate, identify, BASE, b"k" * 32, limits=Limits(body=20_000, scan=500, batch=5))
-        app = FastAPI(openapi_url=None)
-        app.include_router(api(self.services))
-        guard(app, self.services.registry)
-
-        @app.get("/broken")
-        async def broken() -> None:
-            raise RuntimeError("Ann Halvorson, born 1990")
-
-        self.http = Client(app)
+        self.http = Client(app_of(self.services))
 
     def as_(self, name: str, method: str, path: str, **more: Any) -> Any:
         headers = {"Authorization": f"Bearer {name}", **more.pop("headers", {})}
@@ -174,11 +179,16 @@ def _empty() -> bytes:
         return path.read_bytes()
 
 
-@contextmanager
-def bench(folder: Path) -> Iterator[Bench]:
+def empty_store(folder: Path) -> Store:
+    """An open store without content."""
     path = folder / "gateway.sqlite"
     path.write_bytes(_empty())
-    store = open_sqlite(path)
+    return open_sqlite(path)
+
+
+@contextmanager
+def bench(folder: Path) -> Iterator[Bench]:
+    store = empty_store(folder)
     try:
         made = Bench(store)
         try:
