@@ -41,7 +41,7 @@ def people(said: list[Said], identify: Identify) -> list[Person]:
     """The people that the statements (sorted) speak of, each with its statements; a statement about several people goes to each."""
     where: dict[str, Person] = {}
     found: list[Person] = []
-    for each in _resolved(said, identify):
+    for each in _standing(_resolved(said, identify)):
         statement = each.statement
         if not statement.person:
             continue
@@ -69,6 +69,22 @@ def _resolved(said: list[Said], identify: Identify) -> list[Said]:
         else each
         for each in said
     ]
+
+
+def _standing(said: list[Said]) -> list[Said]:
+    """The statements without the merges and links that a later unlink (A37) of the same identifiers took back, and without the unlinks."""
+    unlinks = [each for each in said if each.statement.facts.get("effect") == "unlink"]
+    if not unlinks:
+        return said
+
+    def taken_back(each: Said) -> bool:
+        pair = {*each.statement.keys}, {*each.statement.retires}
+        return any(
+            later.key > each.key and any({*later.statement.keys} & one and {*later.statement.retires} & other for one, other in (pair, pair[::-1]))
+            for later in unlinks
+        )
+
+    return [each for each in said if each.statement.kind != "merge" or (each.statement.facts.get("effect") != "unlink" and not taken_back(each))]
 
 
 def _join(where: dict[str, Person], found: list[Person], keys: tuple[str, ...], said: Said) -> Person:

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from gateway.records.order import Said
 from gateway.records.statements import Fragment, Json
 
 CHOICES = ("deceased", "onset", "abatement", "occurrence", "value", "effective", "performed", "multipleBirth", "start")
 """FHIR choice elements of the types that are folded: saying one form takes the place of another."""
+
+
+def _role(participant: Json) -> str:
+    """The role of an Encounter's participant: attending, referring, consulting and admitting doctor stand in fields of their own."""
+    return next((str(coding.get("code")) for concept in participant.get("type", []) for coding in concept.get("coding", [])), "")
+
+
+MERGED: dict[str, Callable[[Json], str]] = {
+    "hospitalization": str,
+    "extension": lambda each: str(each.get("url")),
+    "participant": _role,
+}
+"""Elements that several fields fill, and what tells their entries apart: a message says some of them, and nothing of the others."""
 
 
 def _choice(element: str) -> str:
@@ -38,9 +54,19 @@ def overlay(said: list[Said]) -> Json:
                 for other in [name for name in values if name != element and _choice(name) == stem]:
                     values.pop(other)
                     owner.pop(other, None)
-            values[element] = value
+            values[element] = value if statement.whole else _merged(element, values.get(element), value)
             owner[element] = sender
     return values
+
+
+def _merged(element: str, before: Any, now: Any) -> Any:
+    """An element that HL7 v2 fills from several fields: what this message leaves unsaid stands."""
+    if before is None or element not in MERGED:
+        return now
+    if isinstance(now, dict):
+        return {**before, **now}
+    stated = {MERGED[element](each) for each in now}
+    return [*now, *(each for each in before if MERGED[element](each) not in stated)]
 
 
 def parts(said: list[Said]) -> list[tuple[str, Fragment]]:

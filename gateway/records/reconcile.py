@@ -10,6 +10,7 @@ from collections import defaultdict
 from typing import Any
 
 from gateway.fhir.references import place
+from gateway.fhir.required import complete
 from gateway.records.identity import GATEWAY_PATIENT, Person, people
 from gateway.records.order import Entry, Said, in_order
 from gateway.records.overlay import overlay, parts
@@ -139,14 +140,20 @@ def _patient(about: list[Said], person: Person, patient_id: str, identify: Ident
     patient = {"resourceType": "Patient", "id": patient_id, **{name: value for name, value in patient.items() if name not in ("resourceType", "id")}}
     if seen:
         patient["identifier"] = list(seen.values())
-    patient.setdefault("name", [{"text": "Unknown"}])
-    patient.setdefault("gender", "unknown")
+    if _deleted(about):
+        patient["active"] = False
+    patient = complete(patient)
     links = [
         {"other": {"reference": f"Patient/{identify('Patient', key)}"}, "type": "replaces"} for key in sorted(person.retired) if key != person.primary
     ]
     if links:
         patient["link"] = links
     return patient
+
+
+def _deleted(about: list[Said]) -> bool:
+    """Whether the last word on the person is that the record is to be deleted (A29)."""
+    return bool(about) and about[-1].statement.facts.get("effect") == "delete"
 
 
 def _retired(key: str, survivor: str, identify: Identify) -> Json:
@@ -188,6 +195,7 @@ def _stay(stay: Stay, patient: str, identify: Identify) -> StayRecord:
     encounter.pop("diagnosis", None)
     if diagnoses:
         encounter["diagnosis"] = diagnoses
+    encounter = complete(encounter)
     return StayRecord(
         id=encounter_id,
         transition=identify("Transition", stay.key),
@@ -236,7 +244,7 @@ def _owned(name: str, group: list[Said], patient: str, stays: tuple[StayRecord, 
     facts["first_recorded"] = group[0].recorded
     facts["recorded"] = group[-1].recorded
     resource_type = str(resource.get("resourceType") or TYPE_OF[kind])
-    resource = {**resource, "resourceType": resource_type, "id": identify(resource_type, name.partition("|")[2])}
+    resource = complete({**resource, "resourceType": resource_type, "id": identify(resource_type, name.partition("|")[2])})
     stay = next((each for each in stays if _names(facts, each)), None)
     placed = place(resource, patient, f"Encounter/{stay.id}" if stay else None)
     return [Owned(placed, _sources(group), facts, stay.id if stay else None, stay.part2 if stay else bool(facts.get("part2")))]

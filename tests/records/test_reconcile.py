@@ -106,3 +106,34 @@ def test_any_subset_in_any_order_ends_in_the_same_records(some: list[Translation
     shuffled = list(some)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
     assert without_inputs(shuffled) == without_inputs(some)
+
+
+def test_a_link_that_was_taken_back_joins_nobody() -> None:
+    from dataclasses import replace
+
+    apart = [tell("A01", 0, mrn="1", visit="V1"), tell("A01", 0, mrn="2", visit="V2")]
+    link = tell("A24", 1, mrn="1", retires=("2",))
+    unlink = tell("A37", 2, mrn="1", retires=("2",))
+    unlink = replace(
+        unlink, statements=tuple(replace(each, facts={"effect": "unlink"}) if each.kind == "merge" else each for each in unlink.statements)
+    )
+    assert len(fold(*apart, link)) == 1
+    assert len(fold(*apart, link, unlink)) == 2
+
+
+def test_what_a_message_leaves_unsaid_of_an_element_of_many_fields_stands() -> None:
+    from dataclasses import replace
+
+    def with_own(told: Translation, own: dict[str, object]) -> Translation:
+        return replace(told, statements=tuple(replace(each, own=own) if each.kind == "stay" else each for each in told.statements))
+
+    attending, referring = ({"type": [{"coding": [{"code": code}]}], "individual": {"display": code}} for code in ("ATND", "REF"))
+    first = with_own(
+        tell("A03", 1, visit="V1"), {"participant": [attending, referring], "hospitalization": {"dischargeDisposition": {"text": "home"}}}
+    )
+    later = with_own(
+        tell("A08", 2, visit="V1"), {"participant": [{**attending, "individual": {"display": "new"}}], "hospitalization": {"origin": {}}}
+    )
+    (stay,) = one(first, later).stays
+    assert [each["individual"]["display"] for each in stay.encounter["participant"]] == ["new", "REF"]
+    assert stay.encounter["hospitalization"] == {"dischargeDisposition": {"text": "home"}, "origin": {}}

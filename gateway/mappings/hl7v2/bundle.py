@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from gateway.er7 import reader
 from gateway.fhir.references import place
 from gateway.mappings.feeds.profile import FeedProfile, match
-from gateway.mappings.hl7v2.required import complete
+from gateway.fhir.required import complete
 from gateway.mappings.hl7v2.translate import translate
 from gateway.records.statements import Fragment, Identify, Json, Statement, Translation
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.records.statements import Json
+Json = dict[str, Any]
 
 _NULL = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor"
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
@@ -53,5 +53,5 @@ def _encounter(resource: Json) -> Json:
         completed["status"] = "finished" if "end" in period else "in-progress" if "start" in period else "unknown"
     stated = completed.setdefault("class", _UNKNOWN_CLASS)
     if "type" not in resource:
-        completed["type"] = _TYPES.get(stated["code"]) or [_UNKNOWN]
+        completed["type"] = _TYPES.get(stated.get("code", "")) or [_UNKNOWN]
     return completed
