@@ -150,6 +150,7 @@ ROWS = [
     Golden("readmitted to a medical ward and sent home: clocks from there", taken(other_visits=(visit("12-04 23:15", "12-06 10:00", tracked=False),)), NOBODY, "12-06 10:00", "open|none|no-follow-up-scheduled|standard|12-07 10:00"),
     Golden("the same, day 7 from the later discharge", taken(other_visits=(visit("12-04 23:15", "12-06 10:00", tracked=False),)), (reached("12-06 12:00"),), "12-10 10:00", "open|none|no-follow-up-scheduled|standard|12-14 00:00"),
     Golden("kept before the readmission: the first thing that closes it", taken(other_visits=(visit("12-05 10:00"),)), (appointment("12-03 09:00", "fulfilled"),), "12-06 10:00", "closed follow-up-kept|kept||standard|-"),
+    Golden("a stay elsewhere that began long before and never ended is no readmission", taken(other_visits=(visit("11-20 10:00"),)), (CALL,), "12-05 10:00", "open|none|no-follow-up-scheduled|standard|12-09 00:00"),
     Golden("an outpatient visit is no readmission", taken(other_visits=(visit("12-04 10:00", visit_class="AMB"),)), (CALL,), "12-05 10:00", "open|none|no-follow-up-scheduled|standard|12-09 00:00"),
     # --- back in the emergency department
     Golden("emergency return", taken(other_visits=(visit("12-03 21:00", "12-04 06:00", "EMER"),)), (CALL, appointment("12-07 09:00")), "12-04 08:00", "open|booked|emergency-return|standard|12-08 09:00"),
