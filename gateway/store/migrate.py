@@ -6,6 +6,7 @@ SQLAlchemy and Alembic are imported only when there is something to do: `REVISIO
 from __future__ import annotations
 
 import sqlite3
+import threading
 from pathlib import Path
 
 from gateway.errors import Usage
@@ -14,6 +15,9 @@ REVISION = "0001"
 """The newest revision among the migrations (a test holds the two together)."""
 
 SCRIPTS = Path(__file__).parent / "migrations"
+
+_ALEMBIC = threading.Lock()
+"""Alembic keeps what it works on in its modules: one migration at a time in a process."""
 
 
 def stored_revision(connection: sqlite3.Connection) -> str | None:
@@ -29,6 +33,11 @@ def migrate_sqlite(connection: sqlite3.Connection) -> None:
 
     The connection is in autocommit mode. The write lock is taken first, so that of two processes opening an empty store one waits for the other.
     """
+    with _ALEMBIC:
+        _migrate(connection)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -38,16 +47,13 @@ def migrate_sqlite(connection: sqlite3.Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+    with engine.connect() as shared:  # connecting ends any transaction, so it begins here
+        shared.exec_driver_sql("BEGIN IMMEDIATE")
         stored = stored_revision(connection)
         known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
         if stored is not None and stored not in known:
             raise Usage("The store was written by a newer version of the gateway", advice="Install that version.")
-        engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
-        with engine.begin() as shared:  # commits at its end
-            config.attributes["connection"] = shared
-            command.upgrade(config, "head")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        config.attributes["connection"] = shared
+        command.upgrade(config, "head")
+        shared.commit()

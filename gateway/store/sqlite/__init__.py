@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.errors import Unavailable, Usage
+from gateway.errors import Usage
 from gateway.store.interface import Reader, Writer
 from gateway.store.migrate import REVISION, migrate_sqlite, stored_revision
 from gateway.store.serving import is_being_served, lock_for_serving
@@ -22,7 +21,8 @@ from gateway.store.sqlite.connection import CACHE_KIB, connect, create_private, 
 from gateway.store.sqlite.credentials import SqliteCredentials
 from gateway.store.sqlite.names import Names, recipients, words
 from gateway.store.sqlite.reader import SqliteReader
-from gateway.store.sqlite.writer import transaction
+from gateway.store.sqlite.turns import Turns
+from gateway.store.sqlite.writer import writing
 
 __all__ = ["SqliteStore", "is_being_served", "lock_for_serving", "open_sqlite"]
 
@@ -34,24 +34,15 @@ class SqliteStore:
 
     def __init__(self, path: Path, busy: float) -> None:
         self._path, self._busy = path, busy
-        self._writing = threading.Lock()
+        self._turns = Turns(path, busy)
         self._writer = connect(path, busy, cache_kib=CACHE_KIB)
         self._idle: list[_ReadConnection] = []
         self._closed = False
         self.credentials = SqliteCredentials(self._write_connection, self._read_connection)
 
     @contextmanager
-    def _write_lock(self) -> Iterator[None]:
-        if not self._writing.acquire(timeout=self._busy):
-            raise Unavailable("The store is busy", advice="Send again later.")
-        try:
-            yield
-        finally:
-            self._writing.release()
-
-    @contextmanager
     def write(self, now: int) -> Iterator[Writer]:
-        with self._write_lock(), transaction(self._writer, now) as writer:
+        with writing(self._writer, self._turns, now) as writer:
             yield writer
 
     @contextmanager
@@ -70,23 +61,19 @@ class SqliteStore:
 
     def close(self) -> None:
         """Closes what is not in use; a reader that still looks closes its own connection when it ends."""
+        if self._closed:
+            return
         self._closed = True
-        with self._writing:
-            self._writer.close()
+        self._turns.close()
+        self._writer.close()
         while self._idle:
             self._idle.pop().connection.close()
 
     @contextmanager
     def _write_connection(self) -> Iterator[sqlite3.Connection]:
         """The one connection that writes, in a transaction without positions."""
-        with self._write_lock(), translated():
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._writer
-                self._writer.execute("COMMIT")
-            finally:
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
+        with translated(), self._turns.transaction(self._writer):
+            yield self._writer
 
     @contextmanager
     def _read_connection(self) -> Iterator[sqlite3.Connection]:

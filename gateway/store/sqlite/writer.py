@@ -17,6 +17,7 @@ from gateway.store.sqlite.pending import Pending
 from gateway.store.sqlite.resources import Resources
 from gateway.store.sqlite.rows import SHARED_PARTITION, input_of, key_hash
 from gateway.store.sqlite.transitions import Transitions
+from gateway.store.sqlite.turns import Turns
 
 
 class SqliteWriter:
@@ -217,18 +218,9 @@ def _outcome(input: Input) -> tuple[object, ...]:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection, now: int) -> Iterator[SqliteWriter]:
-    """BEGIN IMMEDIATE to COMMIT, or ROLLBACK if anything raises.
-
-    Trouble with the file anywhere inside dooms the whole transaction, even where a savepoint's caller has swallowed it.
-    """
-    with translated():
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            writer = SqliteWriter(connection, now)
-            yield writer
-            writer.finish()
-            connection.execute("COMMIT")
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+def writing(connection: sqlite3.Connection, turns: Turns, now: int) -> Iterator[SqliteWriter]:
+    """A writer in its transaction. Trouble with the file anywhere inside dooms the whole of it, even where a savepoint's caller has swallowed it."""
+    with translated(), turns.transaction(connection):
+        writer = SqliteWriter(connection, now)
+        yield writer
+        writer.finish()
