@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from transitions.areas import Areas
 from transitions.codes import CodeSet, Vocabulary, matcher
 
 COORDINATOR = "coordinator"
@@ -138,6 +139,7 @@ class Policy:
     mental_health_service_codes: tuple[tuple[str, str], ...] = MENTAL_HEALTH_SERVICE_CODES
     suicide_risk: str = "93374-7"  # LOINC: the C-SSRS screener's risk, in words
     suicide_risk_items: tuple[str, ...] = ("93249-1", "93250-9", "93269-9")  # LOINC: intent, plan, behaviour in three months; "yes" is high risk
+    areas: Areas = field(init=False, repr=False, compare=False)
     vocabulary: Vocabulary = field(init=False, repr=False, compare=False)
     is_mental_health_service: Callable[[str], bool] = field(init=False, repr=False, compare=False)
     is_other_service: Callable[[str], bool] = field(init=False, repr=False, compare=False)
@@ -152,6 +154,8 @@ class Policy:
             "homelessness": self.homelessness,
             "other-mental": self.other_mental,
         }
+        patterns = [(agency.id, pattern) for agency in self.agencies for pattern in agency.postal_codes]
+        object.__setattr__(self, "areas", Areas(patterns))
         object.__setattr__(self, "vocabulary", Vocabulary(sets))
         object.__setattr__(self, "is_mental_health_service", matcher(self.mental_health_service_words))
         object.__setattr__(self, "is_other_service", matcher(self.other_service_words))

@@ -15,7 +15,7 @@ from operator import itemgetter
 from transitions.closing import Break
 from transitions.dispositions import Disposition
 from transitions.model import Answer, Assignment, Claim, ClosedAs, Contact, Decision, FollowUp, Stay
-from transitions.policy import COORDINATOR, Agency, Policy
+from transitions.policy import COORDINATOR, Policy
 from transitions.windows import utc
 
 ACCEPTED = frozenset({"accepted", "in-progress", "on-hold", "completed"})
@@ -96,22 +96,8 @@ def _rules(stay: Stay, disposition: Disposition, policy: Policy) -> Iterator[tup
         yield agency, "a referral names it"
     if disposition.kind == "court" and policy.court_agency:
         yield policy.court_agency, "it takes clients discharged to court or jail"
-    for agency, pattern in serving(stay.client.postal_code, policy.agencies):
+    for agency, pattern in policy.areas.serving(stay.client.postal_code):
         yield agency, f"it serves postal codes {pattern}"
-
-
-def serving(postal_code: str, agencies: Iterable[Agency]) -> list[tuple[str, str]]:
-    """The agencies that serve a postal code, each with the pattern that fits: the closest pattern first, else in the order of configuration."""
-    code = postal_code.replace(" ", "").upper()
-    if not code:
-        return []
-    fits = []
-    for agency in agencies:
-        for pattern in agency.postal_codes:
-            plain = pattern.replace(" ", "").upper()
-            if code.startswith(plain[:-1]) if plain.endswith("*") else code == plain or code.partition("-")[0] == plain:
-                fits.append((-len(plain.rstrip("*")), agency.id, pattern))
-    return [(agency, pattern) for _, agency, pattern in sorted(fits, key=itemgetter(0))]
 
 
 def _events(stay: Stay, breaks: Iterable[Break]) -> Iterator[tuple[datetime, Claim | Decision | Break]]:

@@ -35,6 +35,7 @@ from tests.transitions.given import (
     visit,
 )
 from transitions import risk
+from transitions.areas import Areas
 from transitions.assess import assess, outlook
 from transitions.describe import CLEARS, CLOSED_AS, FLAGS, clears
 from transitions.dispositions import by_code
@@ -42,7 +43,6 @@ from transitions.follow_up import kind_of
 from transitions.model import ClosedAs, Code, FlagCode, FollowUp, Observation, Placement, Stay, Transition
 from transitions.policy import Agency, Policy, validate
 from transitions.psychiatric import psychiatric
-from transitions.routing import serving
 from transitions.windows import END_OF_TIME, Clock, after, local_day, start_of_day, utc
 from transitions.worklist import order
 
@@ -431,9 +431,11 @@ def test_clients_from_court_have_their_own_route_where_the_policy_names_one() ->
 
 
 def test_the_closest_postal_code_pattern_comes_first() -> None:
-    agencies = (Agency("wide", postal_codes=("6*",)), Agency("near", postal_codes=("627*",)), Agency("here", postal_codes=("62704",)))
-    assert [agency for agency, _ in serving("62704", agencies)] == ["here", "near", "wide"]
-    assert [agency for agency, _ in serving("K1A 0B1", (Agency("ottawa", postal_codes=("k1a*",)),))] == ["ottawa"]
+    areas = Areas([("wide", "6*"), ("near", "627*"), ("here", "62704"), ("ottawa", "k1a*")])
+    assert [agency for agency, _ in areas.serving("62704")] == ["here", "near", "wide"]
+    assert [agency for agency, _ in areas.serving("62704-1234")] == ["here", "near", "wide"]
+    assert [agency for agency, _ in areas.serving("K1A 0B1")] == ["ottawa"]
+    assert areas.serving("") == ()
 
 
 # --- policy and list
