@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 import sys
 import tempfile
@@ -113,7 +114,9 @@ def _print(transitions: list[dict[str, Any]], now: datetime, as_json: bool, coun
 
 def _welcome(talk: Console, gateway: Gateway, directory: Path) -> None:
     talk.print(f"Worklist and console: {gateway.base_url}{gateway.sessions.invite()} (opens once)", soft_wrap=True)
-    talk.print(f"FHIR: {gateway.base_url}/fhir   transitions: {gateway.base_url}/api/transitions   MLLP: {gateway.mllp[0]}:{gateway.mllp[1]}")
+    talk.print(f"FHIR: {gateway.base_url}/fhir", soft_wrap=True)
+    talk.print(f"Transitions: {gateway.base_url}/api/transitions", soft_wrap=True)
+    talk.print(f"MLLP: {gateway.mllp[0]}:{gateway.mllp[1]}")
     talk.print(f"Configuration and the clients' keys: {directory}", soft_wrap=True)
     talk.print("Serving; Ctrl-C stops.")
 
@@ -135,4 +138,8 @@ def _directory(data: Path | None) -> Iterator[Path]:
     if data.exists() and any(data.iterdir()):
         raise Usage("The directory for the demo is not empty", location=str(data), advice="Name one that is new: the demo starts from nothing.")
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    yield data
+    try:
+        yield data
+    except Usage:  # a port in use: nothing was played, so the directory stays free for the next try
+        shutil.rmtree(data)
+        raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -45,7 +45,7 @@ def render_transition(transition: Mapping[str, Any], now: datetime, agencies: Ma
         "Discharged": moment_words(transition.get("discharged")) or "not yet",
         "Expected discharge": moment_words(transition.get("expected_discharge")),
         "Status": f"{item.status} ({' '.join(part for part in (item.since, item.on and f'on {item.on}') if part)})",
-        "Follow-up": item.follow_up,
+        "Follow-up": f"{item.follow_up} {item.follow_up_at}".rstrip(),
         "Tier": f"{item.tier}{': ' + '; '.join(item.reasons) if item.reasons else ''}",
         "Whose": item.agency,
         "Next look": item.next_look or "none",
@@ -61,30 +61,38 @@ def render_transition(transition: Mapping[str, Any], now: datetime, agencies: Ma
     return Group(*parts)
 
 
-COLUMNS = (("Tier", 8), ("Who", 18), ("From", 17), ("Since", 14), ("What is wrong, and what clears it", 34), ("Appointment", 11), ("Agency", 12))
+COLUMNS = (("Tier", 8), ("Who", 23), ("From", 26), ("Since", 18), ("Appointment", 16), ("Agency", 24))
+"""The columns and their widths: with a space between each, 120."""
 
 
-def _working(entries: Sequence[Entry]) -> Table:
-    table = Table(box=None, width=WIDTH, pad_edge=False, padding=(0, 1, 1, 0), header_style="bold underline")
-    for name, width in COLUMNS[:-1]:
-        table.add_column(name, width=width, overflow="fold")
-    table.add_column(COLUMNS[-1][0], min_width=COLUMNS[-1][1], overflow="fold")
+def _working(entries: Sequence[Entry]) -> RenderableType:
+    """Two lines for the client, then a line for each flag with what clears it."""
+    heading = _row(*(Text(name, style="bold underline") for name, _ in COLUMNS))
+    parts: list[RenderableType] = [Text(), heading]
     for item in entries:
-        table.add_row(
+        row = _row(
             Text(item.tier, style=TIER_STYLES.get(item.tier, "")),
             Text.assemble((safe(item.name), "bold"), f"\nborn {item.born}"),
             Text(safe(item.hospital)),
             Text(f"{item.since}\n{item.on}".rstrip()),
-            _flags(item),
-            Text(item.follow_up),
+            Text(f"{item.follow_up}\n{item.follow_up_at}".rstrip()),
             Text(safe(item.agency)),
         )
-    return table
+        parts += [Text(), row]
+        if item.flags:
+            parts.append(Padding(_flags(item), (0, 0, 0, COLUMNS[0][1] + 1)))
+    return Group(*parts, Text())
 
 
-def _flags(item: Entry) -> RenderableType:
-    if not item.flags:
-        return Text("nothing", style="dim")
+def _row(*cells: Text) -> Table:
+    row = Table.grid(padding=(0, 1, 0, 0))
+    for _, width in COLUMNS:
+        row.add_column(width=width, overflow="fold")
+    row.add_row(*cells)
+    return row
+
+
+def _flags(item: Entry) -> Table:
     lines = Table.grid(padding=(0, 1, 0, 0))
     for flag in item.flags:
         lines.add_row("-", Text.assemble((flag.title, "bold"), f": {flag.clears}"))
@@ -103,9 +111,9 @@ def print_worklist(transitions: Sequence[Mapping[str, Any]], now: datetime, agen
     _console().print(render_worklist(transitions, now, agencies))
 
 
-def print_transition(transition: Mapping[str, Any], now: datetime | None = None, agencies: Mapping[str, str] | None = None) -> None:
-    """`render_transition` on stdout; as of the wall clock unless told."""
-    _console().print(render_transition(transition, now or datetime.now(UTC), agencies))
+def print_transition(transition: Mapping[str, Any], now: datetime, agencies: Mapping[str, str] | None = None) -> None:
+    """`render_transition` on stdout."""
+    _console().print(render_transition(transition, now, agencies))
 
 
 def safe(text: str) -> str:

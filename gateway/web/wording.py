@@ -75,7 +75,8 @@ class Entry:
     tier: str
     reasons: tuple[str, ...]
     flags: tuple[FlagLine, ...]
-    follow_up: str
+    follow_up: str  # "booked", "none" …
+    follow_up_at: str  # "Thu 26 Nov 10:00", "" without one
     agency: str
     next_look: str
 
@@ -97,7 +98,8 @@ def entry(transition: Mapping[str, Any], now: datetime, agencies: Mapping[str, s
         tier=transition["tier"],
         reasons=tuple(transition.get("reasons") or ()),
         flags=tuple(_flag(flag) for flag in transition["flags"]),
-        follow_up=_follow_up(transition["follow_up"]),
+        follow_up=FOLLOW_UP.get(transition["follow_up"]["state"], transition["follow_up"]["state"]),
+        follow_up_at=_start(transition["follow_up"].get("start")),
         agency=(agencies or {}).get(agency, agency) if agency else "Coordinator",
         next_look=moment_words(transition.get("next_look")),
     )
@@ -158,7 +160,6 @@ def _day(text: str | None) -> str:
     return f"{moment:%a} {moment.day} {moment:%b}" if moment else ""
 
 
-def _follow_up(follow_up: Mapping[str, Any]) -> str:
-    state = FOLLOW_UP.get(follow_up["state"], follow_up["state"])
-    start = read_time(follow_up.get("start"))
-    return f"{state} {start:%a} {start.day} {start:%b} {start:%H:%M}" if start else state
+def _start(text: str | None) -> str:
+    start = read_time(text)
+    return f"{start:%a} {start.day} {start:%b} {start:%H:%M}" if start else ""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from gateway.app import running
 from gateway.demo.county import county
 from gateway.demo.player import Outcome
-from gateway.demo.run import fortnight, prepare, worklist
+from gateway.demo.run import fortnight, prepare, run_demo, worklist
 from gateway.demo.scenario import Expectation, Scenario, scenarios
+from gateway.errors import Usage
 from gateway.settings import load
 from gateway.store.interface import Filter, Input
 
@@ -32,6 +35,7 @@ class Played:
     transitions: list[dict[str, Any]]
     agencies: dict[str, list[dict[str, Any]]]
     inputs: list[Input]
+    disclosed: dict[str, str]  # agency id -> every resource that it can read, as text
 
     def of(self, expectation: Expectation) -> list[dict[str, Any]]:
         """The transitions of this record number's stays in this hospital."""
@@ -54,10 +58,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
             outcomes = await fortnight(gateway, COUNTY, keys, END)
             with gateway.store.reading() as reader:
                 inputs = list(reader.messages(Filter()))
-                import orjson
-
                 agencies = {agency: [orjson.loads(row.body) for row in reader.worklist(agency) if row.body is not None] for agency in COUNTY.agencies}
-            return Played(outcomes, worklist(gateway.store), agencies, inputs)
+                disclosed = {agency: "\n".join((one.body or b"").decode() for one in reader.export(agency)) for agency in COUNTY.agencies}
+            return Played(outcomes, worklist(gateway.store), agencies, inputs, disclosed)
 
     return asyncio.run(run())
 
@@ -122,6 +125,16 @@ def test_what_the_agency_may_not_know_of_the_homeless_client_is_not_among_the_re
     assert not any("substance" in reason or "alcohol" in reason for reason in seen["reasons"])
 
 
+def test_no_resource_tells_an_agency_of_substance_use_or_of_a_stay_that_is_withheld(played: Played) -> None:
+    river, harbor = played.disclosed["river-cmhc"], played.disclosed["harbor-house"]
+    assert "Redd" in river  # the client is theirs, and so are depression and homelessness
+    assert "Z59.02" in river
+    assert "F10.20" not in river
+    assert "lcohol" not in river
+    for name in ("Yazzie", "CR-3301"):
+        assert name not in river + harbor
+
+
 def test_rubbish_is_in_quarantine_and_the_repeated_message_was_counted_once(played: Played) -> None:
     by_state: dict[str, list[Input]] = {}
     for one in played.inputs:
@@ -137,3 +150,17 @@ def test_configuration_and_keys_are_left_for_the_other_commands(tmp_path: Path) 
     assert (settings.http.listen, settings.mllp.listen) == ("127.0.0.1:8080", "127.0.0.1:8081")
     assert {path.name for path in (tmp_path / "keys").iterdir()} == {f"{client}.jwk" for client in keys}
     assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "keys").iterdir())
+
+
+def test_the_demo_refuses_a_directory_that_is_not_empty_and_json_without_once(tmp_path: Path) -> None:
+    (tmp_path / "something").touch()
+    with pytest.raises(Usage, match="not empty"):
+        run_demo(once=True, as_json=False, data=tmp_path, port=0)
+    with pytest.raises(Usage, match="--once"):
+        run_demo(once=False, as_json=True, data=None, port=0)
+
+
+def test_a_port_in_use_leaves_the_demo_s_directory_free_for_the_next_try(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(Usage, match="in use"):
+        run_demo(once=True, as_json=False, data=tmp_path / "data", port=taken.getsockname()[1])
+    assert not (tmp_path / "data").exists()
