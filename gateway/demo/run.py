@@ -86,8 +86,9 @@ def worklist(store: Store) -> list[dict[str, Any]]:
 
 
 async def _demo(directory: Path, keys: Mapping[str, Mapping[str, Any]], *, once: bool, as_json: bool) -> None:
-    from gateway.app import running
+    from gateway.app import logs_as_json, running
 
+    logs_as_json()  # to stderr: stdout is the worklist's
     talk = Console(stderr=True, highlight=False)
     people = county()
     async with running(load(directory / CONFIGURATION), directory) as gateway:

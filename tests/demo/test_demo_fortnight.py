@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -164,3 +166,13 @@ def test_a_port_in_use_leaves_the_demo_s_directory_free_for_the_next_try(tmp_pat
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(Usage, match="in use"):
         run_demo(once=True, as_json=False, data=tmp_path / "data", port=taken.getsockname()[1])
     assert not (tmp_path / "data").exists()
+
+
+def test_demo_once_json_prints_json_alone_on_stdout() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from gateway.cli.main import main; main()", "demo", "--once", "--json", "--port", "0"],
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0
+    assert len(orjson.loads(done.stdout)) == sum(expectation.tracked for _, expectation in EXPECTED)
