@@ -61,8 +61,9 @@ def configuration_of(settings: Settings, store: Store) -> Configuration:
 
 def ensure_own_resources(store: Store, settings: Settings) -> None:
     """The gateway's Device and the agencies' Organizations, as configured today."""
+    configuration = configuration_of(settings, store)  # before the transaction: it may write the installation's key
     with store.write(wall_clock()) as writer:
-        put_own_resources(writer, configuration_of(settings, store))
+        put_own_resources(writer, configuration)
 
 
 def wall_clock() -> int:

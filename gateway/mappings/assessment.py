@@ -78,6 +78,8 @@ def stay(person: PersonRecord, record: StayRecord, who: model.Client, visits: tu
         expected_discharge=_moment(course.expected_discharge, zone),
         pending_since=_moment(course.pending_since, zone),
         expectation_recorded=_moment(course.expectation_recorded, zone),
+        expectation_withdrawn=_moment(course.expectation_withdrawn, zone),
+        past_cancellations=tuple(moment(each, zone) for each in course.past_cancellations),
         ever_inpatient=course.ever_inpatient,
         ended_as_outpatient=course.ended_as_outpatient,
         placements=tuple(_placement(each, zone) for each in course.whereabouts),
@@ -108,7 +110,7 @@ def visit(record: StayRecord, psychiatric: model.Answer, tracked: bool) -> model
     course = record.course
     return model.Visit(
         id=record.id,
-        visit_class=str(record.facts.get("visit_class") or ("IMP" if course.ever_inpatient else "")),
+        visit_class="PRENC" if course.state == "planned" else str(record.facts.get("visit_class") or ("IMP" if course.ever_inpatient else "")),
         hospital=str(record.facts.get("hospital") or record.facts.get("facility") or ""),
         admitted=_moment(course.admitted if course.admitted is not None else course.first_seen, zone),
         discharged=_moment(course.discharged, zone),
@@ -168,6 +170,7 @@ def _appointment(owned: Owned) -> model.FollowUp:
         status=str(resource.get("status") or "pending"),
         recorded=moment(int(cast(int, facts["recorded"])), zone),
         first_recorded=moment(int(cast(int, facts["first_recorded"])), zone),
+        moved=_moment(cast(Any, facts.get("moved")), zone),
         start=_moment(instant(resource.get("start"), zone), zone),
         end=_moment(instant(resource.get("end"), zone), zone),
         services=codes(cast(Any, facts.get("service") or [])),
@@ -215,6 +218,7 @@ def _claims(person: PersonRecord, record: StayRecord, zone: str) -> tuple[model.
             at=moment(each.sources[0].recorded, zone),
             reason=str(each.facts.get("reason") or ""),
             business_status=str(each.facts.get("business_status") or ""),
+            number=int(cast(int, each.facts.get("number") or 0)),
             evidence=evidence(each.sources),
         )
         for each in person.claims

@@ -191,6 +191,7 @@ def _stay(stay: Stay, patient: str, identify: Identify) -> StayRecord:
             del encounter["hospitalization"]
     own = f"Encounter/{encounter_id}"
     pieces = tuple(_parts(stay.said, stay.key, patient, own, identify))
+    _know_diagnoses(facts, pieces)
     diagnoses = [{"condition": {"reference": f"Condition/{each['id']}"}} for each in pieces if each["resourceType"] == "Condition"]
     encounter.pop("diagnosis", None)
     if diagnoses:
@@ -207,6 +208,26 @@ def _stay(stay: Stay, patient: str, identify: Identify) -> StayRecord:
         part2=bool(stay.facts.get("part2")),
         course=course,
     )
+
+
+def _know_diagnoses(facts: dict[str, Any], pieces: tuple[Json, ...]) -> None:
+    """Diagnoses that came as Conditions of their own are diagnoses of the stay as well."""
+    known = [*facts.get("diagnoses", [])]
+    for piece in pieces:
+        concept = piece.get("code") or {}
+        if piece["resourceType"] != "Condition" or _refuted(piece):
+            continue
+        coding = next(iter(concept.get("coding") or [{}]))
+        code, text = str(coding.get("code") or ""), str(concept.get("text") or coding.get("display") or "")
+        if not any((code and each.get("code") == code) or (not code and each.get("text") == text) for each in known):
+            known.append({"system": str(coding.get("system") or ""), "code": code, "text": text, "principal": False})
+    if known:
+        facts["diagnoses"] = known
+
+
+def _refuted(condition: Json) -> bool:
+    status = {str(each.get("code")) for each in (condition.get("verificationStatus") or {}).get("coding", [])}
+    return bool(status & {"refuted", "entered-in-error"})
 
 
 def _when(stay: Stay, fact: str, at: int | None) -> str | None:
@@ -243,11 +264,23 @@ def _owned(name: str, group: list[Said], patient: str, stays: tuple[StayRecord, 
         facts.update(each.statement.facts)
     facts["first_recorded"] = group[0].recorded
     facts["recorded"] = group[-1].recorded
+    facts["moved"] = _moved(group)
     resource_type = str(resource.get("resourceType") or TYPE_OF[kind])
     resource = complete({**resource, "resourceType": resource_type, "id": identify(resource_type, name.partition("|")[2])})
     stay = next((each for each in stays if _names(facts, each)), None)
     placed = place(resource, patient, f"Encounter/{stay.id}" if stay else None)
     return [Owned(placed, _sources(group), facts, stay.id if stay else None, stay.part2 if stay else bool(facts.get("part2")))]
+
+
+def _moved(group: list[Said]) -> int | None:
+    """When an appointment's start was last changed; None if never."""
+    start, moved = None, None
+    for each in group:
+        said = (each.statement.own or {}).get("start")
+        if said is not None and start is not None and said != start:
+            moved = each.recorded
+        start = said or start
+    return moved
 
 
 def _names(facts: dict[str, object], stay: StayRecord) -> bool:

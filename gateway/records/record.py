@@ -47,6 +47,8 @@ class Course:
     error_recorded: int | None = None
     expected_discharge: int | None = None
     expectation_recorded: int | None = None
+    expectation_withdrawn: int | None = None  # an A25 withdrew a standing expectation, and no newer one stands
+    past_cancellations: tuple[int, ...] = ()  # cancelled discharges that a newer discharge has overtaken
     pending_since: int | None = None
     ever_inpatient: bool = True
     ended_as_outpatient: bool = False

@@ -35,7 +35,9 @@ class Stay:
     discharge_cancelled: int | None = None
     error_recorded: int | None = None
     expected: int | None = None
-    withdrawn: int | None = None
+    withdrawn: int | None = None  # the expectation that A25 withdrew
+    expectation_withdrawn: int | None = None  # when it did
+    past_cancellations: list[int] = field(default_factory=list)
     expectation_recorded: int | None = None
     pending_since: int | None = None
     ever_inpatient: bool = False
@@ -60,6 +62,8 @@ class Stay:
             error_recorded=self.error_recorded,
             expected_discharge=self.expected if self.state in OPEN else None,
             expectation_recorded=self.expectation_recorded if self.state in OPEN else None,
+            expectation_withdrawn=self.expectation_withdrawn if self.state in OPEN else None,
+            past_cancellations=tuple(self.past_cancellations),
             pending_since=self.pending_since if self.state in OPEN else None,
             ever_inpatient=self.ever_inpatient,
             ended_as_outpatient=self.ended_as_outpatient,
@@ -251,7 +255,9 @@ def _place(stay: Stay, facts: Any, at: int) -> None:
 
 
 def _start(stay: Stay, said: Said, at: int, zone: str) -> None:
-    if stay.state in ("planned", "in-hospital", "admission-cancelled"):
+    if said.statement.facts.get("snapshot") and stay.state == "discharged":
+        _cancel_discharge(stay, said, at, zone)
+    elif said.statement.facts.get("snapshot") or stay.state in ("planned", "in-hospital", "admission-cancelled"):
         stay.state, stay.error_recorded = "in-hospital", None
     _expect(stay, said, zone)
 
@@ -278,6 +284,8 @@ def _discharge(stay: Stay, said: Said, at: int, zone: str) -> None:
     if stay.last_cancel is not None and unordered(stay.last_cancel, said.key):
         stay.tie = True
     _end(stay, said, instant(said.statement.facts.get("discharged"), zone) or at)
+    if stay.discharge_cancelled is not None:
+        stay.past_cancellations.append(stay.discharge_cancelled)
     stay.discharge_cancelled, stay.last_cancel = None, None
 
 
@@ -321,7 +329,7 @@ def _return(stay: Stay, said: Said, at: int, zone: str) -> None:
 
 def _pending(stay: Stay, said: Said, at: int, zone: str) -> None:
     stay.pending_since = said.recorded
-    stay.withdrawn = None
+    stay.withdrawn, stay.expectation_withdrawn = None, None
     stay.expectation_sources = [said.source]
     stay.expectation_recorded = said.recorded
     expected = instant(said.statement.facts.get("expected_discharge"), zone)
@@ -332,8 +340,10 @@ def _pending(stay: Stay, said: Said, at: int, zone: str) -> None:
 
 def _cancel_pending(stay: Stay, said: Said, at: int, zone: str) -> None:
     stay.withdrawn = instant(said.statement.facts.get("expected_discharge"), zone) or stay.expected
+    if stay.pending_since is not None or stay.expected is not None:
+        stay.expectation_withdrawn = said.recorded
     stay.pending_since, stay.expected, stay.expectation_recorded = None, None, None
-    stay.expectation_sources = []
+    stay.expectation_sources = [said.source]
 
 
 def _update(stay: Stay, said: Said, at: int, zone: str) -> None:
@@ -356,7 +366,7 @@ def _expect(stay: Stay, said: Said, zone: str) -> None:
         if said.statement.facts["expected_discharge"] is None:
             stay.expected, stay.expectation_recorded, stay.expectation_sources = None, None, []
     elif expected != stay.withdrawn and expected != stay.expected:
-        stay.expected, stay.expectation_recorded = expected, said.recorded
+        stay.expected, stay.expectation_recorded, stay.expectation_withdrawn = expected, said.recorded, None
         stay.expectation_sources = [said.source]
 
 

@@ -54,6 +54,7 @@ def test_a_claim_says_what_the_agency_wrote_and_when_it_was_committed() -> None:
     assert claim.facts == {
         "task": "t1",
         "transition": "tr9",
+        "number": 2,
         "status": "rejected",
         "business_status": "4.0",
         "reason": "no capacity",

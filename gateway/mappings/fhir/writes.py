@@ -125,6 +125,7 @@ def _claim(id: str, body: Json, by: str) -> Statement:
     facts: dict[str, Any] = {
         "task": id,
         "transition": transition_of(body),
+        "number": _assignment_of(body),
         "status": body.get("status", ""),
         "business_status": coded or codes.words(body.get("businessStatus")),
         "reason": codes.words(body.get("statusReason")),
@@ -132,6 +133,12 @@ def _claim(id: str, body: Json, by: str) -> Statement:
         "agency": by,
     }
     return Statement("claim", (f"{_RESERVED}id:Task|{id}",), (person_key(patient_of(body)),), own=own, facts=facts)
+
+
+def _assignment_of(task: Json) -> int:
+    """The number of the assignment that the Task is of, as the same identifier says; 0 where it says none."""
+    numbers = (str(one["value"]).rpartition("#")[2] for one in task.get("identifier", []) if one.get("system") == TASK_SYSTEM)
+    return next((int(number) for number in numbers if number.isascii() and number.isdigit()), 0)
 
 
 def transition_of(task: Json) -> str:

@@ -1,0 +1,24 @@
+"""`make bench`: every figure of docs/performance.md, in one run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+
+from benchmarks import assess, journey, reader, store, translate
+
+
+def main() -> None:
+    """Run all benchmarks, the quick ones first."""
+    print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
+    print(f"bare lexical reader with 40 reads                    {reader.messages_a_second():8.0f} messages/s")
+    translate.main()
+    print(f"assess                                               {assess.stays_a_second():8.0f} stays/s")
+    journey.main()
+    sys.argv = sys.argv[:1]
+    store.main()
+
+
+if __name__ == "__main__":
+    main()
