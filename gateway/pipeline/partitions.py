@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import orjson
 
+from gateway.fhir.search import terms
 from gateway.pipeline.configuration import Configuration
 from gateway.pipeline.results import Results, results
 from gateway.records.codec import decode, encode
@@ -99,11 +100,16 @@ def refold(writer: Writer, partition: int, now: int, configuration: Configuratio
 
 
 def put_shared_words(writer: Writer, digest: str, translation: Translation) -> None:
-    """The newest word on each Practitioner, Organization and Location stands."""
+    """The newest word on each Practitioner, Organization and Location stands.
+
+    A Part 2 program's word stands only until somebody else speaks: agencies see the same resource, and must not learn by its change, or by what
+    it then says, that the program knows this practitioner.
+    """
     if not translation.shared:
         return
     heading = translation.heading
-    order = f"{heading.recorded:020d}{heading.message_time:020d}{digest}"
+    program = any(statement.facts.get("part2") for statement in translation.statements)
+    order = f"{0 if program else 1}{heading.recorded:020d}{heading.message_time:020d}{digest}"
     put_shared(writer, order, [each.resource for each in translation.shared])
 
 
@@ -115,7 +121,7 @@ def put_shared(writer: Writer, order: str, resources: Iterable[Json], *, always:
         body = orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)
         rows[name] = (
             SharedRow(name, order, hashlib.sha256(body).digest()),
-            NewVersion(ALL, str(resource["resourceType"]), str(resource["id"]), body),
+            NewVersion(ALL, str(resource["resourceType"]), str(resource["id"]), body, terms(resource)),
         )
     standing = writer.shared(list(rows))
     writer.put_shared(pair for name, pair in rows.items() if always or name not in standing or standing[name].order < order)

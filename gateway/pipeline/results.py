@@ -7,7 +7,8 @@ through a flag, a tier, an order or a plan.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import orjson
 
@@ -22,7 +23,7 @@ from gateway.privacy.disclosure import disclose, next_change, withheld_from
 from gateway.privacy.labels import label_person
 from gateway.records.order import Entry
 from gateway.records.reconcile import reconcile
-from gateway.records.record import PersonRecord
+from gateway.records.record import PersonRecord, Source
 from gateway.records.statements import Json
 from gateway.records.times import microseconds, moment
 from gateway.store.interface import ALL, NewVersion, TransitionRow
@@ -52,8 +53,10 @@ class Results:
 def results(entries: list[Entry], as_of: int, configuration: Configuration) -> Results:
     """All views of all people in the partition as of a moment (microseconds UTC)."""
     found = Results()
+    programs = frozenset(feed.name for feed in configuration.feeds if "*" in feed.part2_units)
+    private = told_by_alone(entries, programs)
     for record in reconcile(entries, configuration.identify):
-        person = label_person(record)
+        person = label_person(of_programs(record, programs))
         consents_change = next_change(person, moment(as_of))
         found.look(microseconds(consents_change) if consents_change is not None else None)
         assessed = _assess(person, as_of, configuration, found)
@@ -63,11 +66,41 @@ def results(entries: list[Entry], as_of: int, configuration: Configuration) -> R
             if transition.agency is not None:
                 routed.setdefault(transition.agency, set()).add(transition.id)
         for agency, visible in sorted(routed.items()):
-            shown = disclose(person, agency, frozenset(visible), moment(as_of))
+            shown = disclose(person, agency, frozenset(visible), moment(as_of), private)
             theirs = _assess(shown.basis, as_of, configuration, found)
             mine = {name: each for name, each in theirs.items() if name in visible and each.agency == agency}
             _view(agency, shown.person, mine, configuration, found)
     return found
+
+
+def told_by_alone(entries: Iterable[Entry], programs: frozenset[str]) -> frozenset[tuple[str, str]]:
+    """(system, value) of the identifiers of people that these feeds told of, and no other."""
+    by_programs: set[tuple[str, str]] = set()
+    by_others: set[tuple[str, str]] = set()
+    for entry in entries:
+        told = by_programs if entry.translation.heading.sender in programs else by_others
+        for statement in entry.translation.statements:
+            keys = (key.partition("|") for key in (*statement.person, *statement.retires))
+            told.update((system, value) for system, _, value in keys)
+            if statement.kind == "person":
+                told.update((str(one.get("system", "")), str(one.get("value", ""))) for one in (statement.own or {}).get("identifier", []))
+    return frozenset(by_programs - by_others)
+
+
+def of_programs(person: PersonRecord, programs: frozenset[str]) -> PersonRecord:
+    """The record with everything that a Part 2 program told of marked so: its appointments and documents as well as its stays."""
+    if not programs:
+        return person
+
+    def told(sources: Iterable[Source]) -> bool:
+        return any(source.sender in programs for source in sources)
+
+    lists = {
+        name: tuple(replace(one, part2=one.part2 or told(one.sources)) for one in getattr(person, name))
+        for name in ("appointments", "documents", "referrals", "care", "contacts", "observations")
+    }
+    stays = tuple(replace(stay, part2=stay.part2 or told(stay.sources)) for stay in person.stays)
+    return replace(person, stays=stays, **cast(Any, lists))
 
 
 def _assess(person: PersonRecord, as_of: int, configuration: Configuration, found: Results) -> dict[str, Transition]:

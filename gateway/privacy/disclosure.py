@@ -44,15 +44,20 @@ class Disclosed:
     by_consent: tuple[str, ...]  # the Consents that protected content in `person` was disclosed under
 
 
-def disclose(person: PersonRecord, agency: str, stays: frozenset[str], as_of: datetime) -> Disclosed:
-    """The record as `agency` (an Organization id) may have it; `stays` are the ids of the transitions that are routed to it."""
+def disclose(
+    person: PersonRecord, agency: str, stays: frozenset[str], as_of: datetime, private: frozenset[tuple[str, str]] = frozenset()
+) -> Disclosed:
+    """The record as `agency` (an Organization id) may have it; `stays` are the ids of the transitions that are routed to it.
+
+    `private`: (system, value) of the identifiers that Part 2 programs alone have told. Their system says where the client is known.
+    """
     decision = decide(person, agency, as_of)
     record = extent.never_notes(person)
     protected = frozenset(stay.id for stay in record.stays if is_part2(stay))
     if decision.permit:
         basis, under = _marked(record, decision.consents)
     else:
-        basis, under = without_protected(record, protected), ()
+        basis, under = without_protected(extent.without_identifiers(record, private), protected), ()
     basis = replace(
         basis, related=extent.related(basis, as_of), patient=extent.patient(basis.patient), consents=extent.consents(basis.consents, under)
     )

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from gateway.privacy import consent, labels, scrub
 from gateway.privacy.scrub import Withheld
-from gateway.records.record import Owned, PersonRecord, Source
+from gateway.records.record import Course, Owned, PersonRecord, Source
 from gateway.records.statements import Json
 
 GUARDIANS = frozenset({"GUARD", "GRD", "POWATT", "HPOWATT", "DPOWATT", "SPOWATT"})
@@ -32,6 +32,23 @@ def patient(patient: Json) -> Json:
     """The Patient without the people around them: family contact is withheld by default."""
     contacts = [contact for contact in patient.get("contact", []) if _relations(contact) & GUARDIANS]
     return {key: value for key, value in {**patient, "contact": contacts}.items() if value != []}
+
+
+def without_identifiers(record: PersonRecord, private: frozenset[tuple[str, str]]) -> PersonRecord:
+    """The record without these identifiers of the client, and without Patients that were known by them alone."""
+    if not private:
+        return record
+    retired = tuple(one for one in record.retired if _less(one, private).get("identifier"))
+    gone = {f"Patient/{one['id']}" for one in record.retired} - {f"Patient/{one['id']}" for one in retired}
+    patient = _less(record.patient, private)
+    links = [link for link in patient.get("link", []) if link["other"].get("reference") not in gone]
+    patient = {key: value for key, value in {**patient, "link": links}.items() if value != []}
+    return replace(record, patient=patient, retired=tuple(_less(one, private) for one in retired))
+
+
+def _less(patient: Json, private: frozenset[tuple[str, str]]) -> Json:
+    kept = [one for one in patient.get("identifier", []) if (str(one.get("system", "")), str(one.get("value", ""))) not in private]
+    return {key: value for key, value in {**patient, "identifier": kept}.items() if value != []}
 
 
 def related(record: PersonRecord, as_of: datetime) -> tuple[Json, ...]:
@@ -57,7 +74,7 @@ def consents(consents: tuple[Owned, ...], used: tuple[str, ...]) -> tuple[Owned,
 def cut_sources(record: PersonRecord, whole: PersonRecord, protected: frozenset[str]) -> PersonRecord:
     """The messages that moved the client; none that told of a protected stay alone."""
     secret = {source.input for stay in whole.stays if stay.id in protected for source in stay.sources}
-    stays = tuple(replace(stay, sources=_moves(stay.sources, secret)) for stay in record.stays)
+    stays = tuple(replace(stay, sources=_moves(stay.sources, secret), course=_cut_course(stay.course, secret)) for stay in record.stays)
     kept = {source.input for stay in stays for source in stay.sources}
     return replace(
         record,
@@ -65,6 +82,15 @@ def cut_sources(record: PersonRecord, whole: PersonRecord, protected: frozenset[
         sources=tuple(source for source in record.sources if source.input in kept),
         death_sources=tuple(source for source in record.death_sources if source.input not in secret),
         uncertain_sources=tuple(source for source in record.uncertain_sources if source.input not in secret),
+    )
+
+
+def _cut_course(course: Course, secret: set[int]) -> Course:
+    """The course by the same messages: flags name them as evidence."""
+    return replace(
+        course,
+        discharge_sources=_moves(course.discharge_sources, secret),
+        expectation_sources=_moves(course.expectation_sources, secret),
     )
 
 

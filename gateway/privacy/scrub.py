@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.privacy import labels, sensitivity
@@ -33,21 +33,20 @@ class Withheld:
     names: frozenset[str] = frozenset()  # of protected units, facilities and places, casefolded
     substance_use: bool = True
     pattern: re.Pattern[str] | None = field(default=None, compare=False)
+    full_names: re.Pattern[str] | None = field(default=None, compare=False)  # of two words or more: a street may be called Cedar, or North
 
     @classmethod
     def of(cls, references: Iterable[str], names: Iterable[str], substance_use: bool = True) -> Withheld:
         kept = frozenset(name.casefold().strip() for name in names if name.strip())
-        words = sorted((re.escape(name) for name in kept if len(name) > 2), key=len, reverse=True)
-        pattern = re.compile(rf"(?<![a-z0-9])(?:{'|'.join(words)})(?![a-z0-9])") if words else None
-        return cls(frozenset(references), kept, substance_use, pattern)
+        return cls(frozenset(references), kept, substance_use, _pattern(kept), _pattern(name for name in kept if " " in name))
 
     def attesting(self, attested: bool) -> Withheld:
         """The same for content whose source attests that its substance-use content is not Part 2."""
-        return Withheld(self.references, self.names, self.substance_use and not attested, self.pattern)
+        return replace(self, substance_use=self.substance_use and not attested)
 
     def without(self, references: Iterable[str]) -> Withheld:
         """The same with these references gone too."""
-        return Withheld(self.references | frozenset(references), self.names, self.substance_use, self.pattern)
+        return replace(self, references=self.references | frozenset(references))
 
     def reveals(self, value: Any) -> bool:
         """Whether a value holds anything that is withheld."""
@@ -56,12 +55,18 @@ class Withheld:
         return self.names_a_place(value) or self.refers(value)
 
     def names_a_place(self, value: Any) -> bool:
-        """Whether any string in it, identifiers and systems included, names a protected place. Names of two letters count only alone."""
-        for text in strings(value) if self.names else ():
-            plain = text.casefold()
-            if plain.strip() in self.names or (self.pattern and self.pattern.search(plain)):
-                return True
-        return False
+        """Whether any string in it, identifiers and systems included, names a protected place. Names of two letters count only alone.
+
+        People's names and addresses are read for names of several words alone: they were there before the place was withheld, and an address that
+        goes because its street is called like a ward would tell of the ward.
+        """
+        if not self.names:
+            return False
+        words, of_people = _Words(), _Words()
+        _strings(value, words, of_people)
+        if self.full_names and any(self.full_names.search(text.casefold()) for text in of_people):
+            return True
+        return any(text.casefold().strip() in self.names or (self.pattern and self.pattern.search(text.casefold())) for text in words)
 
     def refers(self, value: Any) -> bool:
         """Whether it refers to anything that is withheld."""
@@ -70,26 +75,45 @@ class Withheld:
 
 def strings(value: Any) -> list[str]:
     """Every string in a value, references, ids and labels excepted: those are ours and mean nothing."""
-    found: list[str] = []
-    _strings(value, found)
+    found = _Words()
+    _strings(value, found, found)
     return found
 
 
-def _strings(value: Any, found: list[str]) -> None:
+class _Words(list[str]):
+    """Strings that were found."""
+
+
+def _strings(value: Any, found: _Words, of_people: _Words) -> None:
+    """Collects the strings of a value; those of people's names and addresses into `of_people`."""
     if isinstance(value, str):
         found.append(value)
     elif isinstance(value, dict):
+        mine = of_people if _is_of_people(value) else found
         for key, inner in value.items():
             if isinstance(inner, str):
                 if key == "data":
-                    found.append(sensitivity.attached(value))
+                    mine.append(sensitivity.attached(value))
                 elif key not in OURS:
-                    found.append(inner)
+                    mine.append(inner)
             elif key != "meta":
-                _strings(inner, found)
+                _strings(inner, mine, of_people)
     elif isinstance(value, list | tuple):
         for inner in value:
-            _strings(inner, found)
+            _strings(inner, found, of_people)
+
+
+def _is_of_people(value: Json) -> bool:
+    """Whether it is a HumanName, an Address, or a reference to a person."""
+    if not value.keys().isdisjoint(("family", "given", "line", "postalCode")):
+        return True
+    return str(value.get("reference", "")).startswith(("Practitioner/", "RelatedPerson/", "Patient/"))
+
+
+def _pattern(names: Iterable[str]) -> re.Pattern[str] | None:
+    """Finds any of the names as whole words in casefolded text; those of one or two letters are too short to look for."""
+    words = sorted((re.escape(name) for name in names if len(name) > 2), key=len, reverse=True)
+    return re.compile(rf"(?<![a-z0-9])(?:{'|'.join(words)})(?![a-z0-9])") if words else None
 
 
 def references(value: Any) -> set[str]:

@@ -134,7 +134,12 @@ def _diagnosis(fact: Any, withheld: Withheld) -> Any:
 
 
 def _hidden_references(record: PersonRecord, protected: frozenset[str], open_stays: Iterable[StayRecord]) -> frozenset[str]:
-    """Protected stays, what is in them, and who and what they refer to; the referring practitioner, who is nobody's staff there, excepted."""
+    """Protected stays, what is in them, and who and what they refer to; the referring practitioner, who is nobody's staff there, excepted.
+
+    Who works on an open stay too is named there: to leave a name out once the protected stay is known would tell of that stay.
+    """
+    said = (name for stay in open_stays for resource in (stay.encounter, *stay.parts) for name in scrub.references(resource))
+    openly = {name for name in said if name.split("/")[0] in PLACES | {"Organization"}}
     found: set[str] = set()
     for stay in record.stays:
         if stay.id not in protected:
@@ -143,9 +148,8 @@ def _hidden_references(record: PersonRecord, protected: frozenset[str], open_sta
         found |= {name for part in stay.parts for name in scrub.references(part) if name.split("/")[0] in PLACES}
         staff = {**stay.encounter, "participant": [one for one in stay.encounter.get("participant", []) if not _refers_only(one)]}
         found |= {name for name in scrub.references(staff) if name.split("/")[0] in PLACES}
-        provider = stay.encounter.get("serviceProvider", {}).get("reference")
-        if provider and provider not in {other.encounter.get("serviceProvider", {}).get("reference") for other in open_stays}:
-            found.add(provider)
+        found |= {name for name in [stay.encounter.get("serviceProvider", {}).get("reference")] if name}
+    found -= openly
     owned = (one for name in ("appointments", "documents", "referrals", "care", "contacts", "observations") for one in getattr(record, name))
     found |= {f"{one.resource['resourceType']}/{one.resource.get('id', '')}" for one in owned if one.part2 or one.stay in protected}
     found |= {key for key, resource in record.shared.items() if sensitivity.about_substance_use(resource)}
