@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 
-from gateway.errors import Conflict, GatewayError
+import structlog
+
+from gateway.errors import Conflict, GatewayError, Unsupported
 from gateway.pipeline.configuration import Configuration
-from gateway.pipeline.partitions import commit_statements
+from gateway.pipeline.faults import where
+from gateway.pipeline.partitions import commit_statements, refold
 from gateway.pipeline.received import Outcome, Received
-from gateway.pipeline.understanding import Understood, understand
+from gateway.pipeline.understanding import Understood, not_understood, understand
 from gateway.records.statements import Report, Translation
 from gateway.store.interface import ALL, Head, Input, Writer
 
+log = structlog.get_logger(__name__)
+
 WRITES = "fhir-write"
+BOUND = "feeds"
+"""Where an input's `about` keeps the feeds that its sender is bound to, so that a replay opens no more to it."""
+
+
+def attempt(writer: Writer, received: Received, now: int, configuration: Configuration, *, again: Input | None = None) -> Outcome:
+    """`take`, so that a fault of ours costs neither this input nor its neighbours: it is logged, and the input kept whole."""
+    try:
+        with writer.savepoint():
+            return take(writer, received, now, configuration, again=again)
+    except GatewayError:
+        raise
+    except Exception as fault:  # noqa: BLE001 - whatever it was, the sender gets an answer, and the log no text that may hold a client's data
+        log.error("input failed", fault=type(fault).__name__, where=where(fault), kind=received.kind)
+        if received.kind == WRITES:
+            raise GatewayError("The gateway failed on this request", advice="It was not taken; the operator has been told.") from None
+    with writer.savepoint():
+        return _keep_whole(writer, received, now, configuration, again)
 
 
 def take(writer: Writer, received: Received, now: int, configuration: Configuration, *, again: Input | None = None) -> Outcome:
@@ -22,26 +45,16 @@ def take(writer: Writer, received: Received, now: int, configuration: Configurat
     Raises only what means that nothing at all could be committed (`Unavailable`) and, for REST writes, every refusal: a refused write leaves
     no trace.
     """
-    receipt = again.received if again else now
-    understood = understand(received, receipt, configuration)
+    understood = understand(received, again.received if again else now, configuration)
     digest = hashlib.sha256(received.raw).digest()
     if understood.repeatable and again is None:
-        first = writer.accepted(understood.feed, understood.control_id, digest)
+        first = writer.accepted(understood.feed, understood.control_id, digest) if understood.error is None else None
         if first is not None:
             return _repeat(writer, received, understood, first, now)
         again = writer.refused(understood.feed, understood.control_id, digest)
-    row = Input(
-        id=again.id if again else 0,
-        kind=received.kind,
-        feed=understood.feed,
-        control_id=understood.control_id,
-        digest=digest,
-        received=again.received if again else now,
-        raw=received.raw,
-        about=received.about,
-        event=understood.event,
-        identifiers=understood.identifiers,
-    )
+        if again is not None:  # the receipt that a rebuild will find is the first one
+            understood = understand(received, again.received, configuration)
+    row = _row(received, understood, now, again)
     try:
         if understood.error is not None:
             raise understood.error
@@ -51,52 +64,93 @@ def take(writer: Writer, received: Received, now: int, configuration: Configurat
     except GatewayError as error:
         if received.kind == WRITES:
             raise
-        return _quarantine(writer, row, understood, error)
+        return _quarantine(writer, row, understood, error, now, configuration)
     reports = list(translation.reports)
-    if understood.repeatable and again is None and writer.control_id_reused(understood.feed, understood.control_id, digest):
-        reports.append(Report("MSH-10", "205", "W", "this control ID was used before, with other content; both were taken"))
+    if understood.repeatable and row.state != "processed" and writer.control_id_reused(understood.feed, understood.control_id, digest):
+        reports.append(Report("MSH-10", "205", "W", "This control ID was used before, with other content; both were taken."))
     return _accept(writer, row, understood, translation, reports, now, configuration)
+
+
+def _row(received: Received, understood: Understood, now: int, again: Input | None) -> Input:
+    """The inbox's row, or what it shall say from now on where the input is taken `again`."""
+    about = {**received.about, BOUND: received.feed} if received.kind == "hl7v2" and received.feed else received.about
+    return Input(
+        id=again.id if again else 0,
+        kind=received.kind,
+        feed=understood.feed,
+        control_id=understood.control_id,
+        digest=hashlib.sha256(received.raw).digest(),
+        received=again.received if again else now,
+        raw=received.raw,
+        about=about,
+        event=understood.event,
+        state=again.state if again else "quarantined",
+        answer=again.answer if again else b"",
+        identifiers=understood.identifiers,
+    )
 
 
 def _accept(
     writer: Writer, row: Input, understood: Understood, translation: Translation, reports: list[Report], now: int, configuration: Configuration
 ) -> Outcome:
-    answer = understood.acknowledge("AA", reports)
+    first = row.answer if row.id and row.state == "processed" else b""
+    answer = first or understood.acknowledge("AA", reports, "", now)
+    told = writer.told(row.id) if row.id else []
     row = replace(row, event=translation.heading.event or row.event, state="processed", answer=answer)
     number = _store(writer, row)
+    touched: list[int] = []
     if not translation.heading.test:
-        commit_statements(writer, number, row.digest.hex()[:16], translation, now, configuration)
+        touched = commit_statements(writer, number, row.digest.hex()[:16], translation, now, configuration)
+    elif told:
+        writer.put_statements(number, {})
+    _refold(writer, set(told) - set(touched), now, configuration)
     return Outcome(number, "processed", answer)
 
 
-def _quarantine(writer: Writer, row: Input, understood: Understood, error: GatewayError) -> Outcome:
-    """Nothing is dropped: the input stays whole, with the reason, and can be replayed."""
-    code = error.acknowledgement
-    severity = "E"
+def _quarantine(writer: Writer, row: Input, understood: Understood, error: GatewayError, now: int, configuration: Configuration) -> Outcome:
+    """Nothing is dropped: the input stays whole, with the reason, and can be replayed. What it said when it was understood is taken back."""
+    code, severity, words = _code(understood, error), "E", reason(error)
     if understood.accept_quarantined and code == "AE":
         code, severity = "AA", "W"
-    answer = understood.acknowledge(code, [Report(error.location, error.condition, severity, error.message)])
-    row = replace(row, state="quarantined", answer=answer, error=f"{error.message} {error.advice}".strip(), location=error.location)
-    return Outcome(_store(writer, row), "quarantined", answer, error=error)
+    answer = understood.acknowledge(code, [Report(error.location, error.condition, severity, words)], words, now)
+    told = writer.told(row.id) if row.id else []
+    number = _store(writer, replace(row, state="quarantined", answer=answer, error=words, location=error.location))
+    if told:
+        writer.put_statements(number, {})
+        _refold(writer, set(told), now, configuration)
+    return Outcome(number, "quarantined", answer, error=error)
 
 
-def quarantine_fault(writer: Writer, received: Received, now: int, configuration: Configuration) -> Outcome:
-    """Keep an input whose processing failed by a fault of ours, and answer so; the fault itself is logged, never sent."""
-    understood = understand(received, now, configuration)
-    row = Input(
-        id=0,
-        kind=received.kind,
-        feed=understood.feed,
-        control_id=understood.control_id,
-        digest=hashlib.sha256(received.raw).digest(),
-        received=now,
-        raw=received.raw,
-        about=received.about,
-        event=understood.event,
-        identifiers=understood.identifiers,
-    )
-    fault = GatewayError("the gateway failed on this message; it is kept and will be looked at", advice="Nothing has to be sent again.")
-    return _quarantine(writer, row, understood, fault)
+def _code(understood: Understood, error: GatewayError) -> str:
+    """The acknowledgement code of a refusal.
+
+    An event, type or version that is not taken is refused for good by a strict profile alone: under any other it waits in the quarantine,
+    for mappings that take it.
+    """
+    if isinstance(error, Unsupported) and not understood.strict:
+        return "AE"
+    return error.acknowledgement
+
+
+def reason(error: GatewayError) -> str:
+    """What was wrong and what to do, without the place."""
+    return " ".join(f"{part.rstrip('.')}." for part in (error.message, error.advice) if part)
+
+
+def _refold(writer: Writer, partitions: Iterable[int], now: int, configuration: Configuration) -> None:
+    for partition in sorted(partitions):
+        refold(writer, partition, now, configuration)
+
+
+def _keep_whole(writer: Writer, received: Received, now: int, configuration: Configuration, again: Input | None) -> Outcome:
+    """Keep an input on which the gateway failed, and answer so; the fault itself is logged, never sent."""
+    try:
+        understood = understand(received, now, configuration)
+    except Exception:  # noqa: BLE001 - the fault lies in the reading itself: then nothing is known of it but its bytes
+        understood = not_understood(received)
+    again = again or writer.refused(understood.feed, understood.control_id, hashlib.sha256(received.raw).digest())
+    fault = GatewayError("The gateway failed on this message; it is kept and will be looked at", advice="Nothing has to be sent again.")
+    return _quarantine(writer, _row(received, understood, now, again), understood, fault, now, configuration)
 
 
 def _store(writer: Writer, row: Input) -> int:

@@ -14,10 +14,11 @@ import structlog
 
 from gateway.errors import GatewayError, Unavailable
 from gateway.pipeline.configuration import Configuration
-from gateway.pipeline.intake import WRITES, quarantine_fault, take
+from gateway.pipeline.faults import where
+from gateway.pipeline.intake import attempt
 from gateway.pipeline.partitions import refold
 from gateway.pipeline.received import Outcome, Received
-from gateway.store.interface import Store, Writer
+from gateway.store.interface import Change, Store, Writer
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +29,8 @@ Work = Callable[[Writer, int], Any]
 GROUP = 64
 WAITING = 4096
 WAKE_AT_ONCE = 256
+AFTER_A_FAULT = 3600 * 1_000_000
+"""Microseconds until clients whose records could not be derived are looked at again."""
 
 
 class _Job(NamedTuple):
@@ -67,7 +70,7 @@ class Journey:
         """Take an input. The future is done after the commit that holds it; it raises `Unavailable` when nothing was taken."""
         if received.kind != "hl7v2":
             received = replace(received, about={**received.about, "request": uuid.uuid4().hex})
-        return self.run(lambda writer, now: self._take(writer, received, now))
+        return self.run(lambda writer, now: attempt(writer, received, now, self._configuration))
 
     def wake(self) -> Future[int]:
         """Look again at every partition whose time has come; how many there were (at most a group's worth: call until 0)."""
@@ -82,23 +85,17 @@ class Journey:
             future.set_exception(Unavailable("too many messages are waiting", advice="Send again in a moment."))
         return future
 
-    def _take(self, writer: Writer, received: Received, now: int) -> Outcome:
-        try:
-            with writer.savepoint():
-                return take(writer, received, now, self._configuration)
-        except GatewayError:
-            raise
-        except Exception as fault:  # noqa: BLE001 - a fault of ours must cost no message: it is logged, and the input kept whole
-            log.error("input failed", fault=type(fault).__name__, where=_where(fault), kind=received.kind)
-            if received.kind == WRITES:
-                raise GatewayError("the gateway failed on this request", advice="It was not taken; the operator has been told.") from None
-            with writer.savepoint():
-                return quarantine_fault(writer, received, now, self._configuration)
-
     def _wake(self, writer: Writer, now: int) -> int:
         due = writer.due(now, WAKE_AT_ONCE)
         for partition in due:
-            refold(writer, partition, now, self._configuration)
+            try:
+                with writer.savepoint():
+                    refold(writer, partition, now, self._configuration)
+            except GatewayError:
+                raise
+            except Exception as fault:  # noqa: BLE001 - one client's fault must not stop the clock for all others
+                log.error("transitions could not be looked at", fault=type(fault).__name__, where=where(fault), partition=partition)
+                writer.apply(Change(partition=partition, next_look=now + AFTER_A_FAULT))
         return len(due)
 
     def _run(self) -> None:
@@ -124,38 +121,52 @@ class Journey:
     def _commit(self, group: list[_Job]) -> None:
         """Do a group's work in one transaction; nobody hears of success before it is committed."""
         group = [job for job in group if job.future.set_running_or_notify_cancel()]
+        try:
+            self._do(group)
+        except Unavailable as unavailable:
+            _refuse(group, unavailable)
+        except Exception as fault:  # noqa: BLE001 - whatever broke the transaction, no sender may wait for ever, nor pay for another's message
+            log.error("commit failed", fault=type(fault).__name__, where=where(fault), inputs=len(group))
+            for job in group:
+                self._alone(job)
+
+    def _alone(self, job: _Job) -> None:
+        """One piece of a group that failed, in a transaction of its own."""
+        try:
+            self._do([job])
+        except Unavailable as unavailable:
+            _refuse([job], unavailable)
+        except Exception as fault:  # noqa: BLE001 - as above
+            log.error("commit failed", fault=type(fault).__name__, where=where(fault), inputs=1)
+            _refuse([job], Unavailable("The store failed", advice="Send again later."))
+
+    def _do(self, group: list[_Job]) -> None:
         done: list[tuple[_Job, Any]] = []
         failed: list[tuple[_Job, Exception]] = []
         now = self._clock()
-        try:
-            with self._store.write(now) as writer:
-                for job in group:
-                    try:
-                        done.append((job, job.work(writer, now)))
-                    except Unavailable:
-                        raise
-                    except GatewayError as refusal:
-                        failed.append((job, refusal))
-        except Exception as fault:  # noqa: BLE001 - whatever broke the transaction, every waiting sender must hear that nothing was taken
-            if not isinstance(fault, Unavailable):
-                log.error("commit failed", fault=type(fault).__name__, where=_where(fault))
-            unavailable = fault if isinstance(fault, Unavailable) else Unavailable("the store failed", advice="Send again later.")
+        with self._store.write(now) as writer:
             for job in group:
-                job.future.set_exception(unavailable)
-            return
+                try:
+                    done.append((job, job.work(writer, now)))
+                except Unavailable:
+                    raise
+                except GatewayError as refusal:
+                    failed.append((job, refusal))
         for job, reason in failed:
             job.future.set_exception(reason)
         for job, value in done:
+            _raise_alarm(value)
             job.future.set_result(value)
         self._on_commit()
 
 
-def _where(fault: BaseException) -> str:
-    """The last place of ours in a traceback: module and line, without any value."""
-    place, trace = "", fault.__traceback__
-    while trace is not None:
-        name = trace.tb_frame.f_globals.get("__name__", "")
-        if name.split(".")[0] in ("gateway", "transitions"):
-            place = f"{name}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return place
+def _refuse(group: list[_Job], reason: Unavailable) -> None:
+    log.error("nothing was taken", reason=reason.message, inputs=len(group))
+    for job in group:
+        job.future.set_exception(reason)
+
+
+def _raise_alarm(value: object) -> None:
+    """Whoever watches the log hears of every input that was quarantined; `gateway messages show` says the rest."""
+    if isinstance(value, Outcome) and value.error is not None:
+        log.warning("input quarantined", input=value.input, condition=value.error.condition)

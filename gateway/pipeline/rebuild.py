@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import structlog
 
 from gateway.errors import GatewayError
 from gateway.pipeline.configuration import Configuration
-from gateway.pipeline.intake import take
+from gateway.pipeline.faults import where
+from gateway.pipeline.intake import BOUND, attempt, reason
 from gateway.pipeline.own import put_own_resources
 from gateway.pipeline.partitions import place_statements, put_shared_words, refold
 from gateway.pipeline.received import Outcome, Received
@@ -15,6 +18,8 @@ from gateway.pipeline.understanding import understand
 from gateway.records.identity import GATEWAY_PATIENT
 from gateway.records.statements import Translation
 from gateway.store.interface import Change, Filter, Input, NewVersion, Store, Writer
+
+log = structlog.get_logger(__name__)
 
 Progress = Callable[[str, int], None]
 """Told what is being counted, and how many there are by now."""
@@ -25,19 +30,19 @@ class Rebuilt:
     """What a rebuild did."""
 
     inputs: int = 0
-    failed: int = 0  # inputs that today's mappings refuse; they keep their place in the inbox
+    failed: int = 0  # inputs that today's mappings refuse; they are in quarantine now
     partitions: int = 0
     removed: int = 0  # resources and transitions that no input tells of any more
 
 
 def received(row: Input) -> Received:
-    """A stored input as it came in."""
-    return Received(row.kind, row.raw, row.feed if row.kind != "hl7v2" else "", row.about)
+    """A stored input as it came in, bound to no more feeds than its sender was."""
+    return Received(row.kind, row.raw, row.about.get(BOUND, "") if row.kind == "hl7v2" else row.feed, row.about)
 
 
 def replay(writer: Writer, row: Input, now: int, configuration: Configuration) -> Outcome:
     """One stored input through the journey again, from its raw bytes and with its own receipt time."""
-    return take(writer, received(row), now, configuration, again=row)
+    return attempt(writer, received(row), now, configuration, again=row)
 
 
 def rebuild(store: Store, configuration: Configuration, now: int, progress: Progress = lambda what, number: None) -> Rebuilt:
@@ -52,9 +57,8 @@ def rebuild(store: Store, configuration: Configuration, now: int, progress: Prog
         keys: dict[str, str] = {}
         touched: set[int] = set()
         for row in reader.messages(Filter(state="processed", oldest_first=True)):
-            try:
-                translation = understand(received(row), row.received, configuration).translate()
-            except GatewayError:
+            translation = _translation(writer, row, configuration)
+            if translation is None:
                 done.failed += 1
                 continue
             done.inputs += 1
@@ -71,6 +75,22 @@ def rebuild(store: Store, configuration: Configuration, now: int, progress: Prog
                 progress("clients", done.partitions)
         done.removed = _remove_orphans(writer)
     return done
+
+
+def _translation(writer: Writer, row: Input, configuration: Configuration) -> Translation | None:
+    """What an input says by today's mappings; one that they refuse goes to the quarantine, where it is seen and can be replayed."""
+    try:
+        understood = understand(received(row), row.received, configuration)
+        if understood.error is not None:
+            raise understood.error
+        return understood.translate()
+    except GatewayError as error:
+        refusal = error
+    except Exception as fault:  # noqa: BLE001 - one input on which the gateway fails must not keep all others from being rebuilt
+        log.error("input failed", input=row.id, fault=type(fault).__name__, where=where(fault), kind=row.kind)
+        refusal = GatewayError("The gateway failed on this message; it is kept and will be looked at")
+    writer.settle_input(replace(row, state="quarantined", error=reason(refusal), location=refusal.location))
+    return None
 
 
 def _known(writer: Writer, keys: dict[str, str]) -> Callable[[str], int | None]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.er7 import reader
 from gateway.er7.acknowledgements import acknowledge
-from gateway.errors import Forbidden, GatewayError
+from gateway.errors import Forbidden, GatewayError, Malformed
 from gateway.fhir.parsing import parse
 from gateway.mappings.feeds.profile import FeedProfile, match
 from gateway.mappings.fhir.translate import translate_bundle
@@ -22,6 +23,10 @@ _WORTH_SAYING = ("W", "E", "F")
 """Severities that go into an acknowledgement; information stays with the inbox."""
 
 
+Acknowledge = Callable[[str, Sequence[Report], str, int], bytes]
+"""Code, problems, one sentence for a person ("" for none), and the time of the answer (microseconds UTC) -> the acknowledgement."""
+
+
 @dataclass(slots=True)
 class Understood:
     """An input before its translation."""
@@ -30,11 +35,12 @@ class Understood:
     control_id: str
     event: str
     translate: Callable[[], Translation]
-    acknowledge: Callable[[str, Sequence[Report]], bytes]
+    acknowledge: Acknowledge
     identifiers: tuple[str, ...] = ()
     error: GatewayError | None = None  # it could not even be read
     repeatable: bool = True  # the same control ID and bytes again are a repetition, not news
     accept_quarantined: bool = False
+    strict: bool = False
 
 
 def understand(received: Received, now: int, configuration: Configuration) -> Understood:
@@ -62,10 +68,9 @@ def _hl7v2(received: Received, now: int, configuration: Configuration) -> Unders
         error = unreadable
     read = message
 
-    def answer(code: str, reports: Sequence[Report]) -> bytes:
+    def answer(code: str, reports: Sequence[Report], text: str, at: int) -> bytes:
         told = [each for each in reports if each.severity in _WORTH_SAYING]
-        name = received.about.get("digest", "")
-        return acknowledge(read, code, told, at=moment(now), control_id=name or f"{now}")
+        return acknowledge(read, code, told, at=moment(at), control_id=_own_control_id(received, at), text=text)
 
     def understand_statements() -> Translation:
         assert read is not None
@@ -80,7 +85,26 @@ def _hl7v2(received: Received, now: int, configuration: Configuration) -> Unders
         identifiers=_identifiers(read) if read else (),
         error=error,
         accept_quarantined=profile.accept_quarantined,
+        strict=profile.strict,
     )
+
+
+def not_understood(received: Received) -> Understood:
+    """An input of which nothing but its bytes is known."""
+
+    def answer(code: str, reports: Sequence[Report], text: str, at: int) -> bytes:
+        return acknowledge(None, code, reports, at=moment(at), control_id=_own_control_id(received, at), text=text)
+
+    def nothing() -> Translation:
+        raise Malformed("It could not be read")
+
+    of_hl7 = received.kind == "hl7v2"
+    return Understood("default", "", "", nothing, answer if of_hl7 else _no_acknowledgement, repeatable=of_hl7)
+
+
+def _own_control_id(received: Received, at: int) -> str:
+    """MSH-10 of our answer: another for each message and each time it is answered, and no longer than the 20 characters of the old versions."""
+    return hashlib.sha256(received.raw + at.to_bytes(8, "big")).hexdigest()[:20]
 
 
 def _identifiers(message: reader.Message) -> tuple[str, ...]:
@@ -95,7 +119,7 @@ def _identifiers(message: reader.Message) -> tuple[str, ...]:
     return tuple(each for each in found if each and each != '""')
 
 
-def _no_acknowledgement(code: str, reports: Sequence[Report]) -> bytes:
+def _no_acknowledgement(code: str, reports: Sequence[Report], text: str, at: int) -> bytes:
     return b""
 
 

@@ -156,6 +156,9 @@ class Writer(Protocol):
     def statements(self, partition: int) -> list[tuple[int, bytes]]:
         """(input, blob) in order of input."""
 
+    def told(self, input: int) -> list[int]:
+        """The partitions that the input said something of, lowest first."""
+
     def put_statements(self, input: int, bodies: Mapping[int, bytes]) -> None:
         """Replaces what the input said: one blob for each partition."""
 

@@ -72,6 +72,7 @@ DUE = "SELECT id FROM partition WHERE next_look <= ? ORDER BY next_look, id LIMI
 
 STATEMENTS = "SELECT input, body FROM statement WHERE partition = ? ORDER BY input, id"
 ADD_STATEMENT = "INSERT INTO statement (partition, input, body) VALUES (?, ?, ?)"
+TOLD = "SELECT DISTINCT partition FROM statement WHERE input = ? ORDER BY partition"
 DROP_STATEMENTS = "DELETE FROM statement WHERE input = ?"
 CLEAR = (
     "DELETE FROM statement",

@@ -150,6 +150,9 @@ class SqliteWriter:
     def statements(self, partition: int) -> list[tuple[int, bytes]]:
         return self._connection.execute(sql.STATEMENTS, (partition,)).fetchall()
 
+    def told(self, input: int) -> list[int]:
+        return [row[0] for row in self._connection.execute(sql.TOLD, (input,))]
+
     def put_statements(self, input: int, bodies: Mapping[int, bytes]) -> None:
         if input not in self._added:  # what was added in this transaction said nothing before
             self._connection.execute(sql.DROP_STATEMENTS, (input,))
