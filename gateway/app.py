@@ -241,8 +241,9 @@ def _bound(listen: str) -> Iterator[socket.socket]:
     host, port = address(listen)
     with _plain_os_errors(listen):
         bound = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    with bound:
-        yield bound
+    # asyncio turns Nagle's delay off only on sockets that say they are TCP; create_server's do not say
+    with socket.socket(bound.family, bound.type, socket.IPPROTO_TCP, fileno=bound.detach()) as listening:
+        yield listening
 
 
 @contextmanager
@@ -321,6 +322,7 @@ async def _serve(settings: Settings, data: Path) -> None:
         loop.add_signal_handler(signum, stop.set)
     async with running(settings, data) as gateway:
         print(f"MLLP on {gateway.mllp[0]}:{gateway.mllp[1]}, HTTP on {gateway.base_url}, data in {data}", file=sys.stderr, flush=True)
+        print(f"worklist and console: {gateway.base_url}{gateway.sessions.invite()} (opens once)", file=sys.stderr, flush=True)
         await stop.wait()
         print("finishing what was accepted", file=sys.stderr, flush=True)
 

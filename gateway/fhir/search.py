@@ -82,19 +82,36 @@ def terms(resource: Json) -> tuple[tuple[str, str], ...]:
     ("owner:missing", "true") for Task's owner, which the coordinator's queue is asked by. `_refers` holds every relative reference.
     """
     found: dict[tuple[str, str], None] = {}
-    for parameter in parameters(resource.get("resourceType", "")).values():
-        if not parameter.indexed:
-            continue
+    for parameter in _indexed(resource.get("resourceType", "")):
         stands = elements.values(resource, parameter.path)
         for value in stands:
             for term in _terms_of(parameter, value):
                 found[(parameter.name, term)] = None
         if parameter.name == "owner" and not stands:
             found[("owner:missing", "true")] = None
-    for _, reference in elements.references(resource):
-        if literal := elements.relative(reference["reference"]):
-            found[(REFERS, literal)] = None
+    _refers(resource, found)
     return tuple(found)
+
+
+@cache
+def _indexed(kind: str) -> tuple[Parameter, ...]:
+    """The parameters of a type that are indexed."""
+    return tuple(each for each in parameters(kind).values() if each.indexed)
+
+
+def _refers(node: Any, found: dict[tuple[str, str], None]) -> None:
+    """Every relative reference in the resource; this is on the path of every commit, so it walks without telling places."""
+    if isinstance(node, dict):
+        reference = node.get("reference")
+        if isinstance(reference, str) and (literal := elements.relative(reference)):
+            found[REFERS, literal] = None
+        for child in node.values():
+            if isinstance(child, dict | list):
+                _refers(child, found)
+    else:
+        for child in node:
+            if isinstance(child, dict | list):
+                _refers(child, found)
 
 
 def _terms_of(parameter: Parameter, value: Any) -> Iterator[str]:

@@ -156,7 +156,7 @@ def evidence(sources: Iterable[Source], why: str = "") -> tuple[model.Evidence, 
     return tuple(
         model.Evidence(
             f"{why + ': ' if why else ''}{each.event or 'record'} from {each.sender}, control ID {each.control_id or '(none)'}",
-            f"message {each.input}",
+            f"message {each.name}",
         )
         for each in sources
     )

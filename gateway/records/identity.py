@@ -6,55 +6,44 @@ from the statements alone, so the order of arrival cannot matter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 
+from gateway.records import moves
 from gateway.records.order import Said
-from gateway.records.record import Source
+from gateway.records.people import Person
 from gateway.records.statements import Identify, Json
 
 GATEWAY_PATIENT = "urn:gateway:id:Patient|"
 """Key of a person named by the Patient id that this gateway gave: what REST writes refer to."""
 
 
-@dataclass(slots=True)
-class Person:
-    """A connected set of identifiers with its statements, in recorded order."""
-
-    primary: str  # the key whose Patient id stands
-    keys: dict[str, None] = field(default_factory=dict)  # ordered set
-    retired: dict[str, None] = field(default_factory=dict)  # keys whose Patient gave way to the primary's
-    said: list[Said] = field(default_factory=list)
-    merged: bool = False
-    uncertain: str = ""
-    uncertain_since: int | None = None
-    uncertain_sources: list[Source] = field(default_factory=list)
-    demographics: dict[str, tuple[str, str]] = field(default_factory=dict)  # key -> (birth date, family name) as last said under it
-
-    def doubt(self, why: str, said: Said) -> None:
-        """Note the first reason to doubt that this is one person."""
-        if not self.uncertain:
-            self.uncertain, self.uncertain_since = why, said.recorded
-        self.uncertain_sources.append(said.source)
-
-
 def people(said: list[Said], identify: Identify) -> list[Person]:
     """The people that the statements (sorted) speak of, each with its statements; a statement about several people goes to each."""
     where: dict[str, Person] = {}
     found: list[Person] = []
+    mover = moves.Mover(where)
     for each in _standing(_resolved(said, identify)):
         statement = each.statement
         if not statement.person:
             continue
         person = _join(where, found, statement.person, each)
-        if statement.kind == "merge":
-            person = _merge(where, found, person, statement.retires, each)
-        else:
+        effect = statement.facts.get("effect")
+        if statement.kind != "merge":
+            mover.put(person, each)
+        elif effect == "move":
+            mover.move(person, each)
+        elif effect == "stays":
             person.said.append(each)
+        else:
+            person = _merge(where, found, person, statement.retires, each)
+            if "stays" in statement.facts:
+                person.said.append(each)
         if statement.kind == "person" and statement.own:
             _compare(person, statement.person, statement.own, each)
     for person in found:
         person.said.sort(key=lambda one: one.key)
-    return found
+    return [person for person in found if person.said or not person.emptied or person.left]
 
 
 def _resolved(said: list[Said], identify: Identify) -> list[Said]:
@@ -84,7 +73,12 @@ def _standing(said: list[Said]) -> list[Said]:
             for later in unlinks
         )
 
-    return [each for each in said if each.statement.kind != "merge" or (each.statement.facts.get("effect") != "unlink" and not taken_back(each))]
+    return [each for each in said if each.statement.kind != "merge" or _stands(each, taken_back)]
+
+
+def _stands(merge: Said, taken_back: Callable[[Said], bool]) -> bool:
+    effect = merge.statement.facts.get("effect")
+    return effect in ("move", "stays") or (effect != "unlink" and not taken_back(merge))
 
 
 def _join(where: dict[str, Person], found: list[Person], keys: tuple[str, ...], said: Said) -> Person:
@@ -138,6 +132,7 @@ def _absorb(where: dict[str, Person], found: list[Person], person: Person, other
     if other.uncertain and (person.uncertain_since is None or (other.uncertain_since or 0) < person.uncertain_since):
         person.uncertain, person.uncertain_since = other.uncertain, other.uncertain_since
     person.uncertain_sources.extend(other.uncertain_sources)
+    person.left.update(other.left)
     found.remove(other)
 
 

@@ -65,7 +65,7 @@ def in_order(entries: list[Entry]) -> list[Said]:
     said: list[Said] = []
     for entry in entries:
         heading = entry.translation.heading
-        source = Source(entry.input, heading.event, heading.control_id, heading.sender, heading.recorded)
+        source = Source(entry.input, heading.event, heading.control_id, heading.sender, heading.recorded, heading.control_id or entry.digest)
         control = control_id_key(heading.control_id)
         for position, statement in enumerate(entry.translation.statements):
             life = LIFE.get(statement.facts.get("effect") or "update", 9) if statement.kind == "stay" else 9

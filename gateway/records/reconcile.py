@@ -11,9 +11,10 @@ from typing import Any
 
 from gateway.fhir.references import place
 from gateway.fhir.required import complete
-from gateway.records.identity import GATEWAY_PATIENT, Person, people
+from gateway.records.identity import people
 from gateway.records.order import Entry, Said, in_order
 from gateway.records.overlay import overlay, parts
+from gateway.records.people import Person
 from gateway.records.record import Owned, PersonRecord, Source, StayRecord
 from gateway.records.statements import Identify, Json
 from gateway.records.stays import Stay, fold_stays
@@ -91,11 +92,13 @@ def _record(person: Person, owned: dict[str, list[Said]], shared: dict[str, Json
     patient_id = identify("Patient", person.primary)
     reference = f"Patient/{patient_id}"
     about = [each for each in person.said if each.statement.kind == "person"]
-    stays = tuple(_stay(stay, reference, identify) for stay in fold_stays(person.said))
-    mine = {GATEWAY_PATIENT + identify("Patient", key) for key in person.keys} if owned else set()
+    folded = fold_stays(person.said)
+    folded += [stay for key, stay in sorted(person.left.items()) if all(key != one.key for one in folded)]
+    stays = tuple(_stay(stay, reference, identify) for stay in folded)
+    mine = {each.key for each in person.said} if owned else set()
     groups: dict[str, list[Owned]] = defaultdict(list)
     for name, group in owned.items():
-        if any(key in person.keys or (key.startswith(GATEWAY_PATIENT) and key in mine) for each in group for key in each.statement.person):
+        if any(each.key in mine for each in group):
             kind = group[0].statement.kind
             groups[kind].extend(_owned(name, group, reference, stays, identify))
     return PersonRecord(
@@ -140,6 +143,8 @@ def _patient(about: list[Said], person: Person, patient_id: str, identify: Ident
     patient = {"resourceType": "Patient", "id": patient_id, **{name: value for name, value in patient.items() if name not in ("resourceType", "id")}}
     if seen:
         patient["identifier"] = list(seen.values())
+    elif person.emptied and person.keys:
+        patient["identifier"] = [{"system": system, "value": value} for system, _, value in (key.partition("|") for key in person.keys)]
     if _deleted(about):
         patient["active"] = False
     patient = complete(patient)
@@ -190,7 +195,7 @@ def _stay(stay: Stay, patient: str, identify: Identify) -> StayRecord:
         if not rest:
             del encounter["hospitalization"]
     own = f"Encounter/{encounter_id}"
-    pieces = tuple(_parts(stay.said, stay.key, patient, own, identify))
+    pieces = () if stay.left else tuple(_parts(stay.said, stay.key, patient, own, identify))
     _know_diagnoses(facts, pieces)
     diagnoses = [{"condition": {"reference": f"Condition/{each['id']}"}} for each in pieces if each["resourceType"] == "Condition"]
     encounter.pop("diagnosis", None)

@@ -20,6 +20,7 @@ class Source:
     control_id: str
     sender: str
     recorded: int  # microseconds UTC
+    name: str = ""  # by which people find it, whatever the order of arrival: its control ID, else the start of its digest
 
 
 @dataclass(frozen=True, slots=True)

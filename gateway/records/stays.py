@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.records.order import OrderKey, Said, unordered
 from gateway.records.record import Course, Source, Whereabouts
+from gateway.records.statements import Statement
 from gateway.records.times import instant
 
 VISIT = "urn:gateway:visit:"
@@ -48,10 +49,12 @@ class Stay:
     uncertain: str = ""
     uncertain_since: int | None = None
     tie: bool = False
+    left: bool = False  # it went to another person or into another stay: what was said within it stands there
     last_cancel: OrderKey | None = None
 
     def course(self) -> Course:
-        """The stay's course as a value."""
+        """The stay's course as a value. A discharge ends every expectation; a cancelled or deleted visit keeps it, for it voids what was expected."""
+        expects = self.state != "discharged"
         return Course(
             state=self.state,
             first_seen=self.said[0].recorded if self.said else 0,
@@ -60,11 +63,11 @@ class Stay:
             discharge_recorded=self.discharge_recorded if self.state == "discharged" else None,
             discharge_cancelled=self.discharge_cancelled,
             error_recorded=self.error_recorded,
-            expected_discharge=self.expected if self.state in OPEN else None,
-            expectation_recorded=self.expectation_recorded if self.state in OPEN else None,
-            expectation_withdrawn=self.expectation_withdrawn if self.state in OPEN else None,
+            expected_discharge=self.expected if expects else None,
+            expectation_recorded=self.expectation_recorded if expects else None,
+            expectation_withdrawn=self.expectation_withdrawn if expects else None,
             past_cancellations=tuple(self.past_cancellations),
-            pending_since=self.pending_since if self.state in OPEN else None,
+            pending_since=self.pending_since if expects else None,
             ever_inpatient=self.ever_inpatient,
             ended_as_outpatient=self.ended_as_outpatient,
             whereabouts=tuple(self.whereabouts),
@@ -77,15 +80,57 @@ class Stay:
 
 
 def fold_stays(said: list[Said]) -> list[Stay]:
-    """The stays of one person, in the order in which they were first heard of."""
+    """The stays of one person, in the order in which they were first heard of; last those that were joined into another, entered in error.
+
+    A statement that joins or renumbers (`facts["stays"]`: pairs of the number that stands and the one that gives way) makes the two numbers
+    one from then on: later statements under either are about the same stay.
+    """
     stays: list[Stay] = []
+    left: list[Stay] = []
+    same: dict[str, tuple[str, ...]] = {}
     for each in said:
-        if each.statement.kind != "stay":
-            continue
-        stay = _find(stays, each)
-        stay.said.append(each)
-        _apply(stay, each)
-    return stays
+        statement = each.statement
+        if statement.kind == "merge":
+            for standing, former in statement.facts.get("stays") or ():
+                _join_numbers(stays, left, same, standing, former, each)
+        elif statement.kind == "stay":
+            if same:
+                each = each._replace(statement=_also_named(statement, same))
+            stay = _find(stays, each)
+            stay.said.append(each)
+            _apply(stay, each)
+    return [*stays, *left] if left else stays
+
+
+def _also_named(statement: Statement, same: dict[str, tuple[str, ...]]) -> Statement:
+    keys = tuple(dict.fromkeys(name for key in statement.keys for name in (key, *same.get(key, ()))))
+    return replace(statement, keys=keys) if keys != statement.keys else statement
+
+
+def _join_numbers(stays: list[Stay], left: list[Stay], same: dict[str, tuple[str, ...]], standing: str, former: str, said: Said) -> None:
+    """Two numbers are one stay's. If each had a stay of its own, all that was said of either is told anew as one, and the former is an error."""
+    names = tuple(dict.fromkeys((standing, former, *same.get(standing, ()), *same.get(former, ()))))
+    for name in names:
+        same[name] = names
+    if standing.startswith(ACCOUNT):
+        for stay in stays:
+            if stay.accounts.intersection(names):
+                stay.accounts.update(names)
+        return
+    one, other = (next((stay for stay in reversed(stays) if number in stay.aliases), None) for number in (standing, former))
+    if one is not None and other is not None and one is not other:
+        whole = Stay(key=one.key, facility=one.facility, aliases=one.aliases | other.aliases, accounts=one.accounts | other.accounts)
+        for each in sorted((*one.said, *other.said), key=lambda told: told.key):
+            whole.said.append(each)
+            _apply(whole, each)
+        stays[stays.index(one)] = one = whole
+        stays.remove(other)
+        other.state, other.error_recorded, other.left = "entered-in-error", said.recorded, True
+        other.said = [*other.said, said]
+        left.append(other)
+    standing_stay = one or other
+    if standing_stay is not None:
+        standing_stay.aliases.update(names)
 
 
 # --- which stay -------------------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def micros(moment: datetime) -> int:
 
 
 def source(number: int, event: str, when: datetime, sender: str = "st-mary") -> Source:
-    return Source(number, event, f"C{number}", sender, micros(when))
+    return Source(number, event, f"C{number}", sender, micros(when), f"C{number}")
 
 
 def condition(name: str, code: str, text: str, stay: str = "stay-1", system: str = ICD) -> Json:

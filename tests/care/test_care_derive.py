@@ -277,7 +277,7 @@ def test_provenance_names_messages_and_rule_and_is_as_old_as_the_newest_message(
     assert len(origins) == len(found) - len(origins)
     for origin in origins:
         assert origin["recorded"] == "2026-11-20T10:02:00.000-06:00"
-        assert [entity["what"]["identifier"]["value"] for entity in origin["entity"]] == ["message 11", "message 17"]
+        assert [entity["what"]["identifier"]["value"] for entity in origin["entity"]] == ["st-mary/C11", "st-mary/C17"]
         assert all("reference" not in entity["what"] for entity in origin["entity"])
         assert origin["agent"][0]["who"] == {"reference": "Device/gateway"}
         assert origin["agent"][0]["onBehalfOf"] == {"reference": "Organization/gateway"}  # us-core provenance-1

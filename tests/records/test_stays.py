@@ -127,3 +127,9 @@ def test_a_correction_recorded_months_later_wins_over_what_it_corrects() -> None
     )
     assert person.stays[0].course.discharged == micro(4)
     assert person.stays[0].facts["disposition"]["code"] == "07"  # type: ignore[index]
+
+
+def test_a_cancelled_visit_keeps_the_expectation_that_it_voids() -> None:
+    person = one(tell("A01", 0, visit="V1"), tell("A16", 2, visit="V1", expected_discharge=at(5).isoformat()), tell("A11", 3, visit="V1"))
+    assert person.stays[0].course.state == "admission-cancelled"
+    assert person.stays[0].course.pending_since == micro(2, "10:00")

@@ -17,8 +17,8 @@ def provenance(scene: Scene, resource: Json, rule: str) -> Json:
     version = scene.context.policy.version
     newest = latest(sources) or scene.begun
     entities = [
-        {"role": "source", "what": {"identifier": {"system": MESSAGE, "value": f"message {source.input}"}}}
-        for source in sorted(sources, key=lambda source: source.input)
+        {"role": "source", "what": {"identifier": {"system": MESSAGE, "value": f"{source.sender}/{source.name}"}}}
+        for source in sorted(sources, key=lambda source: (source.recorded, source.sender, source.name))
     ]
     return {
         "resourceType": "Provenance",
