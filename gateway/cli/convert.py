@@ -22,8 +22,8 @@ PUBLIC_KEY = b"care-transition-gateway/convert"
 
 def convert_file(path: str, feed: str, config: Path | None) -> int:
     """Print one Bundle a line; each refusal is a line on stderr. 1 if any message was refused."""
-    data = _read(path)
-    feeds, named = _feeds(feed, config)
+    data = read_input(path)
+    feeds, named = feeds_named(feed, config)
     identify = identifier(PUBLIC_KEY)
     refused = 0
     messages = reader.split(data) or [data]
@@ -39,7 +39,7 @@ def convert_file(path: str, feed: str, config: Path | None) -> int:
     return 1 if refused else 0
 
 
-def _read(path: str) -> bytes:
+def read_input(path: str) -> bytes:
     if path == "-":
         return sys.stdin.buffer.read()
     try:
@@ -48,7 +48,7 @@ def _read(path: str) -> bytes:
         raise Usage(f"{path} cannot be read", advice="Name a file, or - for stdin.") from None
 
 
-def _feeds(name: str, config: Path | None) -> tuple[tuple[FeedProfile, ...], FeedProfile | None]:
+def feeds_named(name: str, config: Path | None) -> tuple[tuple[FeedProfile, ...], FeedProfile | None]:
     """All configured feeds, and the one that was asked for."""
     feeds: tuple[FeedProfile, ...] = ()
     if config is not None:

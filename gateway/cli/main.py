@@ -80,6 +80,19 @@ def convert(
 
 
 @app.command()
+def explain(
+    path: Annotated[str, typer.Argument(metavar="PATH|-", help="A file of HL7 v2: one message, many, or a batch. - is stdin.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a message.")] = False,
+    feed: Annotated[str, typer.Option("--feed", help="Read it as this feed's, whatever MSH says.")] = "",
+    config: Config = None,
+) -> None:
+    """Where every populated field of a message goes, or by which rule it does not."""
+    from gateway.cli.explain import explain_file
+
+    raise typer.Exit(explain_file(path, as_json, feed, config))
+
+
+@app.command()
 def send(
     path: Annotated[Path, typer.Argument(help="A file of HL7 v2 messages.", exists=True, dir_okay=False)],
     to: Annotated[str, typer.Option("--to", metavar="mllp[s]://HOST:PORT", help="Where to send.")],

@@ -152,6 +152,17 @@ class Message:
         """All segments of that name, in order."""
         return self._by_name.get(name, [])
 
+    def replaced(self, position: int, number: int, field: str) -> Message:
+        """The message with another text in one field of the segment at `position` (from 0); this one stays as it is."""
+        old = self.segments[position]
+        fields = [*old._fields]
+        fields[number] = field
+        new = type(old)(old.name, old.number, fields, old._delimiters, old._charset)
+        segments = [*self.segments]
+        segments[position] = new
+        by_name = {**self._by_name, old.name: [new if one is old else one for one in self._by_name[old.name]]}
+        return Message(self.text, self.charset, self.delimiters, segments, by_name, self.problems)
+
     @property
     def type(self) -> str:
         """MSH-9.1: "ADT"."""

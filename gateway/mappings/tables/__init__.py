@@ -23,6 +23,12 @@ def rows(name: str) -> tuple[dict[str, str], ...]:
 
 
 @cache
+def names() -> tuple[str, ...]:
+    """The names of all tables."""
+    return tuple(sorted(file.name.removesuffix(".csv") for file in files(__name__).iterdir() if file.name.endswith(".csv")))
+
+
+@cache
 def targets(name: str) -> dict[str, str]:
     """Code in capitals -> target; rows with an empty target are left out."""
     return column(name, "target")

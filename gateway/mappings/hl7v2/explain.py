@@ -1,0 +1,170 @@
+"""Field accounting: what became of every populated value of a message.
+
+By experiment: the message is translated again with one value changed, and the elements of the Bundle that change with it are where the value
+went. So `explain` knows of no map; whatever the maps do, it tells, and translation carries nothing for its sake. What a value is
+changed into matters: first something of its own shape (another digit, a longer word), then other codes of the tables that know it, last nothing
+at all. The first change that shows decides.
+
+    mapped    elements of the Bundle depend on it; or, where none does, a fact by which stays are assessed, or the message's heading
+    ignored   a rule that has a name says that it is of no account
+    kept      nothing depends on it: it stands in the message as it was received, which the inbox keeps and every Provenance names
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, NamedTuple
+
+from gateway.er7.reader import Message
+from gateway.errors import GatewayError
+from gateway.mappings import tables
+from gateway.mappings.feeds.profile import FeedProfile
+from gateway.mappings.hl7v2 import events
+from gateway.mappings.hl7v2.bundle import bundle
+from gateway.mappings.hl7v2.differences import Said, differences
+from gateway.mappings.hl7v2.populated import Populated, exchanged, populated
+from gateway.mappings.hl7v2.translate import translate
+from gateway.records.statements import Identify, Translation
+
+Fate = Literal["mapped", "kept", "ignored"]
+SET_IDS = frozenset(
+    (
+        *("PID", "NK1", "PV1", "DG1", "PR1", "AL1", "IAM", "GT1", "IN1", "IN3", "OBX", "OBR", "NTE", "TXA"),
+        *("RGS", "AIS", "AIG", "AIL", "AIP", "TQ1", "DB1", "ACC", "UB1", "UB2", "ARV", "CON"),
+    )
+)
+"""Segments whose first field merely numbers them."""
+_OTHERS = {
+    **dict.fromkeys(("ST", "TX", "FT", "SN", "IS", "ID"), "CWE"),  # OBX-2
+    **dict.fromkeys(("CWE", "CE", "ED", "RP"), "TX"),
+    **dict.fromkeys(("A", "U", "X"), "D"),  # action codes
+    **dict.fromkeys(("AD", "CO", "UP"), "DE"),
+    "Y": "N",
+    "N": "Y",
+}
+"""Codes that no table of ours has, and others that mean something else."""
+
+
+class Explained(NamedTuple):
+    """One value and its fate."""
+
+    path: str
+    value: str
+    fate: Fate
+    targets: tuple[str, ...] = ()
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One message's values, all of them, in order. `error` says why a message that was not translated was refused: all of it is kept."""
+
+    control_id: str
+    event: str
+    fields: tuple[Explained, ...]
+    error: str = ""
+
+    def fates(self) -> dict[str, int]:
+        """How many values met each fate."""
+        return {fate: sum(one.fate == fate for one in self.fields) for fate in ("mapped", "kept", "ignored")}
+
+    def json(self) -> dict[str, Any]:
+        """The account as `explain --json` prints it."""
+        fields = [
+            {"path": one.path, "value": one.value, "fate": one.fate, "targets": list(one.targets), "rule": one.rule or None} for one in self.fields
+        ]
+        found = {"control_id": self.control_id, "event": self.event, "values": len(self.fields), "fates": self.fates(), "fields": fields}
+        return found | {"error": self.error} if self.error else found
+
+
+def explain(message: Message, profile: FeedProfile, received: int, identify: Identify) -> Account:
+    """The account of one message. Never raises: of a message that is refused, everything is kept by the rule "quarantined"."""
+    event = f"{message.type}^{message.trigger}"
+    values = list(populated(message))
+    try:
+        experiment = _Experiment(message, profile, received, identify)
+    except GatewayError as error:
+        return Account(message.control_id, event, tuple(Explained(one.path, one.value, "kept", rule="quarantined") for one in values), str(error))
+    fields = tuple(_explained(experiment, message, one) for one in values)
+    return Account(message.control_id, experiment.event, fields)
+
+
+def _explained(experiment: _Experiment, message: Message, one: Populated) -> Explained:
+    targets, decisive = experiment.targets(one)
+    if targets:
+        return Explained(one.path, one.value, "mapped", targets)
+    rule = "rules-out" if decisive else _rule(experiment.profile, message, one)
+    return Explained(one.path, one.value, "ignored" if rule else "kept", rule=rule)
+
+
+def _rule(profile: FeedProfile, message: Message, one: Populated) -> str:
+    """The rule by which a value that leads nowhere is of no account; "" where there is none."""
+    segment = message.segments[one.place.position]
+    if f"{segment.name}-{one.place.field}" in profile.ignore:
+        return "feed-profile"
+    if one.place.field == 1 and segment.name in SET_IDS:
+        return "set-id"
+    if one.place.field == 1 and segment.name == "EVN":
+        return "event-repeated"
+    return ""
+
+
+class _Experiment:
+    """One message's translation, and how it changes."""
+
+    def __init__(self, message: Message, profile: FeedProfile, received: int, identify: Identify) -> None:
+        self.message = message
+        self.profile = profile
+        self.received = received
+        self.identify = identify
+        translation = translate(message, profile, received, identify)
+        self.event = translation.heading.event
+        self.said = self._said(translation)
+
+    def _said(self, translation: Translation) -> Said:
+        return Said.of(translation, bundle(translation, self.identify))
+
+    def targets(self, one: Populated) -> tuple[tuple[str, ...], bool]:
+        """(where the value went, whether it decides that something is not said at all)."""
+        decisive = False
+        weak: tuple[str, ...] = ()
+        for other in _others(one, self.message):
+            try:
+                said = self._said(translate(exchanged(self.message, one.place, other), self.profile, self.received, self.identify))
+            except GatewayError:
+                weak = weak or ("Bundle",)
+                continue
+            found = differences(self.said, said, one.value)
+            if found.elements:
+                return found.elements, False
+            weak = found.beside or weak
+            decisive = decisive or found.added
+        return weak, decisive
+
+
+def _others(one: Populated, message: Message) -> Iterator[str]:
+    """What a value is changed into, one after another, until something shows."""
+    value = one.value
+    if value[-1] in "0123456789" and not any(character.isalpha() for character in value):
+        yield value[:-1] + str((int(value[-1]) + 1) % 10)
+    else:
+        yield f"{value}Zq"
+    yield from _codes(value.upper())
+    if message.segments[one.place.position] is message.header and one.place.field == 9:
+        yield from (code for kind, code in events.EVENTS if kind == message.type and one.place.component == 2)
+    yield ""
+
+
+@cache
+def _codes(value: str) -> tuple[str, ...]:
+    """Of every table that knows the code, another that means something else."""
+    found = dict.fromkeys([_OTHERS[value]] if value in _OTHERS else [])
+    for name in tables.names():
+        meanings = tables.targets(name)
+        if value in meanings:
+            other = next((code for code, meaning in meanings.items() if meaning != meanings[value]), None)
+            if other is not None:
+                found[other] = None
+    return tuple(found)
