@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -77,11 +78,19 @@ STORY = [
 
 
 @contextmanager
-def store_at(folder: Path) -> Iterator[Store]:
+def memory_folder() -> Iterator[Path]:
+    """A folder in memory where the system has one: these tests commit thousands of times, and no power fails in them."""
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def store_at(folder: Path, configuration: Configuration = CONFIGURATION) -> Iterator[Store]:
     """A new store."""
     with closing(open_sqlite(folder / "gateway.sqlite")) as store:
         with store.write(NOW) as writer:
-            put_own_resources(writer, CONFIGURATION)
+            put_own_resources(writer, configuration)
         yield store
 
 
@@ -107,11 +116,11 @@ def wake(store: Store, now: int, configuration: Configuration = CONFIGURATION) -
             return looked
 
 
-def state(store: Store) -> dict[str, object]:
+def state(store: Store, configuration: Configuration = CONFIGURATION) -> dict[str, object]:
     """Everything that is current, for every recipient."""
     found: dict[str, object] = {}
     with store.reading() as reader:
-        for recipient in (ALL, "river"):
+        for recipient in (ALL, *(each.id for each in configuration.policy.agencies)):
             for version in reader.export(recipient):
                 found[f"{recipient} {version.type}/{version.id}"] = _plain(version.body)
             for row in reader.worklist(recipient):

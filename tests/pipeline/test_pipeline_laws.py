@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,13 @@ from hypothesis import strategies as st
 from gateway.er7.acknowledgements import parse_acknowledgement
 from gateway.pipeline.rebuild import rebuild
 from gateway.store.interface import ALL, Filter
-from tests.pipeline.county import CONFIGURATION, NOW, STORY, feed, state, store_at, transitions, wake
+from tests.pipeline.county import CONFIGURATION, NOW, STORY, feed, memory_folder, state, store_at, transitions, wake
 
 
 @pytest.fixture(scope="module")
 def told() -> dict[str, object]:
     """What the story comes to when it is told in order."""
-    with tempfile.TemporaryDirectory() as folder, store_at(Path(folder)) as store:
+    with memory_folder() as folder, store_at(folder) as store:
         assert {parse_acknowledgement(each.answer)[1] for each in feed(store, STORY)} == {"AA"}
         return state(store)
 
@@ -37,7 +36,7 @@ def test_the_story_comes_to_what_its_messages_say(tmp_path: Path) -> None:
 @settings(max_examples=12, deadline=None)
 @given(st.permutations(STORY), st.lists(st.sampled_from(STORY), max_size=3))
 def test_law_3_order_and_repetition_do_not_matter(told: dict[str, object], order: list[bytes], again: list[bytes]) -> None:
-    with tempfile.TemporaryDirectory() as folder, store_at(Path(folder)) as store:
+    with memory_folder() as folder, store_at(folder) as store:
         feed(store, [*order, *again])
         assert state(store) == told
 
@@ -115,7 +114,7 @@ def test_any_bytes_get_an_answer_and_never_an_exception(given_bytes: bytes | tup
     if isinstance(given_bytes, tuple):
         whole, place, piece = given_bytes
         given_bytes = whole[:place] + piece + whole[place + len(piece) :]
-    with tempfile.TemporaryDirectory() as folder, store_at(Path(folder)) as store:
+    with memory_folder() as folder, store_at(folder) as store:
         (outcome,) = feed(store, [given_bytes])
     assert parse_acknowledgement(outcome.answer)[1] in ("AA", "AE", "AR")
     assert b"Traceback" not in outcome.answer
