@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -15,8 +15,8 @@ _TIME = re.compile(
     r"([0-9]{4})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:\.([0-9]+)|([0-9]{3,9}))?)?)?)?)?)?"
     r"(?:(Z)|([+-])([0-9]{2})([0-9]{2})?)?"
 )
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: the offset is taken off by hand
-_MICROSECOND = timedelta(microseconds=1)
+_EPOCH = date(1970, 1, 1).toordinal()
+_DAY = 86_400_000_000
 _NOTHING = timedelta(0)
 _FRACTION_DIGITS = 9
 """FHIR R5's allowance, which R4 leaves open; what is beyond a nanosecond is cut off, not rounded."""
@@ -41,47 +41,66 @@ def parse(value: str, zone: tzinfo) -> Moment | None:
     An offset in the value is kept as it is. Without one, `zone` says what it was on that day: in the hour that comes twice in autumn the
     first is meant (summer time), and in the hour that is left out in spring the offset from before it holds (Python's `fold=0`).
     """
+    length = len(value)
+    if (length == 14 or (length == 19 and value[14] in "+-")) and value.isascii() and value[:14].isdigit():
+        return _usual(value, length, zone)
     match = _TIME.fullmatch(value.strip(" "))
     if match is None:
         return None
     year, month, day, hour, minute, second, pointed, bare, utc, sign, offset_hours, offset_minutes = match.groups()
-    fraction = (pointed or bare or "")[:_FRACTION_DIGITS]
-    try:
-        local = datetime(  # noqa: DTZ001
-            int(year),
-            int(month or 1),
-            int(day or 1),
-            int(hour or 0),
-            int(minute or 0),
-            int(second or 0),
-            int(fraction[:6].ljust(6, "0")) if fraction else 0,
-        )
-    except ValueError:
+    midnight = _midnight(year, month or "01", day or "01")
+    if midnight is None:
         return None
-    assumed = False
-    if sign:
-        offset = int(offset_hours) * 60 + int(offset_minutes or 0)
-        if offset > 14 * 60 or int(offset_minutes or 0) > 59:
+    seconds, since_midnight = 0, 0
+    if hour is not None:
+        if hour > "23" or (minute or "") > "59" or (second or "") > "59":
             return None
-        shown = f"{sign}{offset_hours}:{offset_minutes or '00'}"
-        if sign == "-":
-            offset = -offset
+        seconds = int(hour) * 3600 + int(minute or 0) * 60 + int(second or 0)
+        since_midnight = seconds * 1_000_000
+    if sign:
+        known = _stated(sign, offset_hours, offset_minutes or "00")
+        if known is None:
+            return None
+        offset, shown = known
     elif utc:
         offset, shown = 0, "Z"
     else:
-        assumed = True
-        offset, shown = _offset(local, zone)
-    instant = (local - _EPOCH) // _MICROSECOND - offset * 60_000_000
+        offset, shown = _offset(year, month or "01", day or "01", seconds, zone)
+    assumed = not sign and not utc
     if hour is None:
+        instant = midnight - offset * 60_000_000
         if month is None:
             return Moment(year, instant, "year", assumed)
         if day is None:
             return Moment(f"{year}-{month}", instant, "month", assumed)
         return Moment(f"{year}-{month}-{day}", instant, "day", assumed)
-    clock = f"{year}-{month}-{day}T{hour}:{minute or '00'}:{second or '00'}"
-    if fraction:
-        return Moment(f"{clock}.{fraction}{shown}", instant, "fraction", assumed)
-    return Moment(f"{clock}{shown}", instant, "second" if second else "minute", assumed)
+    instant = midnight + since_midnight - offset * 60_000_000
+    if pointed or bare:
+        fraction = (pointed or bare)[:_FRACTION_DIGITS]
+        instant += int(fraction[:6].ljust(6, "0"))
+        return Moment(f"{year}-{month}-{day}T{hour}:{minute}:{second}.{fraction}{shown}", instant, "fraction", assumed)
+    if second:
+        return Moment(f"{year}-{month}-{day}T{hour}:{minute}:{second}{shown}", instant, "second", assumed)
+    return Moment(f"{year}-{month}-{day}T{hour}:{minute or '00'}:00{shown}", instant, "minute", assumed)
+
+
+def _usual(value: str, length: int, zone: tzinfo) -> Moment | None:
+    """What most times are, read without an expression: fourteen digits, with an offset or without one."""
+    day = _day(value[:8])
+    hour, minute, second = value[8:10], value[10:12], value[12:14]
+    if day is None or hour > "23" or minute > "59" or second > "59":
+        return None
+    midnight, written = day
+    seconds = int(hour) * 3600 + int(minute) * 60 + int(second)
+    if length == 14:
+        offset, shown = _offset(value[:4], value[4:6], value[6:8], seconds, zone)
+    else:
+        known = _stated(value[14], value[15:17], value[17:])
+        if known is None:
+            return None
+        offset, shown = known
+    text = f"{written}T{hour}:{minute}:{second}{shown}"
+    return Moment(text, midnight + (seconds - offset * 60) * 1_000_000, "second", length == 14)
 
 
 def birth_date(value: str) -> str | None:
@@ -90,18 +109,53 @@ def birth_date(value: str) -> str | None:
     return moment.text[:10] if moment else None
 
 
-def _offset(local: datetime, zone: tzinfo) -> tuple[int, str]:
-    """The zone's offset at a local time: in minutes, and as FHIR writes it. Seconds (mean solar time, before zones) are cut off."""
+@lru_cache(maxsize=4096)
+def _midnight(year: str, month: str, day: str) -> int | None:
+    """Microseconds from 1970 to the start of that day, as if it were in UTC; None when the calendar has no such day."""
+    try:
+        return (date(int(year), int(month), int(day)).toordinal() - _EPOCH) * _DAY
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _day(digits: str) -> tuple[int, str] | None:
+    """YYYYMMDD -> (its midnight, the day as FHIR writes it)."""
+    midnight = _midnight(digits[:4], digits[4:6], digits[6:])
+    return None if midnight is None else (midnight, f"{digits[:4]}-{digits[4:6]}-{digits[6:]}")
+
+
+@lru_cache(maxsize=256)
+def _stated(sign: str, hours: str, minutes: str) -> tuple[int, str] | None:
+    """An offset as sent: in minutes, and as FHIR writes it; None for none, and beyond 14 hours."""
+    if not (hours.isdigit() and minutes.isdigit()):
+        return None
+    offset = int(hours) * 60 + int(minutes)
+    if offset > 14 * 60 or minutes > "59":
+        return None
+    return -offset if sign == "-" else offset, f"{sign}{hours}:{minutes}"
+
+
+def _offset(year: str, month: str, day: str, seconds: int, zone: tzinfo) -> tuple[int, str]:
+    """The zone's offset at a local time: in minutes, and as FHIR writes it."""
+    every = _offsets(year, month, day, zone)
+    return every[0] if len(every) == 1 else _at(year, month, day, seconds, zone)
+
+
+@lru_cache(maxsize=4096)
+def _offsets(year: str, month: str, day: str, zone: tzinfo) -> tuple[tuple[int, str], ...]:
+    """The offsets that a zone has at the hours of one day: one, but for the days on which clocks are put forward or back."""
+    return tuple(dict.fromkeys(_at(year, month, day, seconds, zone) for seconds in (*range(0, 86_400, 3600), 86_399)))
+
+
+def _at(year: str, month: str, day: str, seconds: int, zone: tzinfo) -> tuple[int, str]:
+    """Seconds of the offset (mean solar time, before zones) are cut off."""
+    local = datetime(int(year), int(month), int(day)) + timedelta(seconds=seconds)  # noqa: DTZ001 - the zone is asked about it
     try:
         ahead = local.replace(tzinfo=zone).utcoffset() or _NOTHING
     except (OverflowError, ValueError):
         ahead = _NOTHING  # the first and last day of the calendar, in a zone that looks beyond it
-    seconds = ahead.days * 86_400 + ahead.seconds
-    minutes = seconds // 60 if seconds >= 0 else -(-seconds // 60)
-    return minutes, _shown(minutes)
-
-
-@lru_cache(maxsize=256)
-def _shown(minutes: int) -> str:
+    whole = ahead.days * 86_400 + ahead.seconds
+    minutes = whole // 60 if whole >= 0 else -(-whole // 60)
     hours, rest = divmod(abs(minutes), 60)
-    return f"{'-' if minutes < 0 else '+'}{hours:02}:{rest:02}"
+    return minutes, f"{'-' if minutes < 0 else '+'}{hours:02}:{rest:02}"
