@@ -7,9 +7,10 @@ and whoever was asked to act is told.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from gateway.records.order import Said
+from gateway.records.order import OrderKey, Said
 from gateway.records.people import Person
 from gateway.records.statements import Statement
 from gateway.records.stays import Stay, fold_stays
@@ -69,10 +70,11 @@ class Mover:
             told = {one.key for stay in stays for one in stay.said}
             _carry([one for one in former.said if one.key in told or not going.isdisjoint(_numbers(one.statement))], former, to, named, said)
         for number in going:
-            self._gone[number] = (frozenset(said.statement.retires), named)
+            before = self._gone.get(number, (frozenset[str](), ()))[0]
+            self._gone[number] = ((before | {*said.statement.retires}) - {*named}, named)
 
 
-def _order(said: Said) -> object:
+def _order(said: Said) -> OrderKey:
     return said.key
 
 
@@ -87,11 +89,19 @@ def _numbers(statement: Statement) -> tuple[str, ...]:
 def _carry(going: list[Said], former: Person, to: Person, named: tuple[str, ...], move: Said) -> None:
     """Statements from one person to another, under the right person's identifiers; whole stays among them stay behind, entered in error."""
     keys = {one.key for one in going}
+    numbers: set[str] = set()
     for stay in fold_stays(sorted(former.said, key=_order)):
-        if stay.said and all(one.key in keys for one in stay.said):
+        if all(one.key in keys for one in stay.said if one.statement.kind == "stay"):
+            numbers |= stay.aliases | stay.accounts
             former.left[stay.key] = _left(stay, move)
+    joins = [one for one in former.said if one.statement.kind == "merge" and not numbers.isdisjoint(_joined(one.statement))]
     former.said = [one for one in former.said if one.key not in keys]
-    to.said.extend(one._replace(statement=_renamed(one.statement, named, former)) for one in going)
+    to.said.extend(one._replace(statement=_renamed(one.statement, named, former)) for one in (*going, *joins))
+
+
+def _joined(statement: Statement) -> Iterable[str]:
+    """The visit and account numbers that a join or renumbering makes one."""
+    return (number for pair in statement.facts.get("stays") or () for number in pair)
 
 
 def _left(stay: Stay, move: Said) -> Stay:

@@ -170,7 +170,7 @@ def test_merges_name_who_stays_and_who_gives_way(event: str) -> None:
     assert found.keys == found.person == ("urn:gateway:facility:STMARY:MR|NEW",)
     assert found.retires == ("urn:gateway:authority:STMARY|OLD", "urn:gateway:facility:STMARY:MR|OLDER")
     assert found.facts["effect"] == "merge"
-    assert found.facts["accounts"] == ("urn:gateway:account:STMARY|ACC2", "urn:gateway:account:STMARY|ACC1")
+    assert found.facts["stays"] == [("urn:gateway:account:STMARY|ACC2", "urn:gateway:account:STMARY|ACC1")]
     made = check_bundle(translated(data))
     links = [entry["resource"]["link"][0]["type"] for entry in made["entry"] if "link" in entry["resource"]]
     assert sorted(links) == ["replaced-by", "replaces"]
@@ -198,7 +198,8 @@ REFUSED = [
     (message("ADT^A40", PID),                                    Invalid,      "MRG",      "100"),
     (message("ADT^A40", PID, "MRG|"),                            Invalid,      "MRG-1",    "101"),
     (message("ADT^A99", PID),                                    Unsupported,  "MSH-9.2",  "201"),
-    (message("ADT^A45", PID),                                    Unsupported,  "MSH-9.2",  "201"),
+    (message("ADT^A19", PID),                                    Unsupported,  "MSH-9.2",  "201"),
+    (message("ADT^A45", PID),                                    Invalid,      "MRG",      "100"),
     (message("RDE^O11", PID),                                    Unsupported,  "MSH-9.1",  "200"),
     (message("", PID),                                           Unsupported,  "MSH-9",    "200"),
 ]

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from gateway.er7 import reader
 from gateway.fhir.references import place
-from gateway.mappings.feeds.profile import FeedProfile, match
 from gateway.fhir.required import complete
+from gateway.mappings.feeds.profile import FeedProfile, match
 from gateway.mappings.hl7v2.translate import translate
 from gateway.records.statements import Fragment, Identify, Json, Statement, Translation
 
@@ -29,21 +29,30 @@ def convert(data: bytes, profiles: Sequence[FeedProfile], received: int, identif
 def bundle(translation: Translation, identify: Identify) -> Json:
     """The resources of one translation, each under its own id, all references resolved within; a person that a merge retires too."""
     entries: dict[str, Json] = {}
-    person = next((one.person[0] for one in translation.statements if one.person), "")
-    patient = identify("Patient", person) if person else ""
-    stay = next((one for one in translation.statements if one.kind == "stay"), None)
-    encounter = _subject_id("Encounter", stay, translation, identify) if stay else ""
-    for statement in translation.statements:
-        if statement.kind == "merge":
-            _merge(statement, entries, identify)
-        elif statement.own is not None:
-            _add(_own(statement, translation, identify, patient, encounter), entries)
-            for fragments in statement.parts.values():
-                for fragment in fragments:
-                    _add(_part(fragment, statement, identify, patient, encounter if statement.kind == "stay" else "", person), entries)
+    for statements in _by_person(translation.statements):
+        person = next((one.person[0] for one in reversed(statements) if one.person), "")
+        patient = identify("Patient", person) if person else ""
+        stay = next((one for one in statements if one.kind == "stay"), None)
+        encounter = _subject_id("Encounter", stay, translation, identify) if stay else ""
+        for statement in statements:
+            if statement.kind == "merge":
+                _merge(statement, entries, identify)
+            elif statement.own is not None:
+                _add(_own(statement, translation, identify, patient, encounter), entries)
+                for fragments in statement.parts.values():
+                    for fragment in fragments:
+                        _add(_part(fragment, statement, identify, patient, encounter if statement.kind == "stay" else "", person), entries)
     for shared in translation.shared:
         _add(shared.resource, entries)
     return {"resourceType": "Bundle", "type": "transaction", "entry": list(entries.values())}
+
+
+def _by_person(statements: Sequence[Statement]) -> list[Sequence[Statement]]:
+    """The statements about each person: a message about several speaks of one after the other."""
+    starts = [position for position, one in enumerate(statements) if one.kind == "person"][1:]
+    if not starts:
+        return [statements]
+    return [statements[start:end] for start, end in zip([0, *starts], [*starts, len(statements)], strict=True)]
 
 
 def _subject_id(kind: str, statement: Statement, translation: Translation, identify: Identify) -> str:
@@ -76,8 +85,8 @@ def _part(fragment: Fragment, statement: Statement, identify: Identify, patient:
 
 def _merge(statement: Statement, entries: dict[str, Json], identify: Identify) -> None:
     """The Patient that stands and the one that gave way point at each other, as FHIR's link says it."""
-    if statement.facts.get("effect") == "unlink":
-        return
+    if statement.facts.get("effect") in ("unlink", "move", "stays"):
+        return  # who is not who, and what belongs to whom, shows in the fold alone: FHIR's link has no word for it
     kind = "replaces" if statement.facts.get("effect") == "merge" else "seealso"
     survivor = identify("Patient", statement.keys[0])
     for key in statement.retires[:1]:

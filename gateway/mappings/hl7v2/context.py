@@ -70,6 +70,12 @@ class Context:
             self.zone_name, zone = "UTC", UTC
         self.zone = zone
 
+    def about(self, part: Message) -> Context:
+        """The context of a part of the message: what is noted and shared there is noted and shared here."""
+        one = Context(part, self.profile, self.event, self.received, self.identify)
+        one.recorded, one.reports, one.shared = self.recorded, self.reports, self.shared
+        return one
+
     def report(self, location: str, code: str, severity: str, text: str) -> None:
         """Note something that the sender should know: HL7 table 0357 code, severity I, W or E; no values in the text."""
         self.reports.append(Report(location, code, severity, text))

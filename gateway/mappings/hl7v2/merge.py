@@ -12,7 +12,7 @@ def statements(context: Context) -> list[Statement]:
     """One statement for each pair; `facts["effect"]` is "merge", "link" or "unlink" (which undoes a link).
 
     Merges: PID-3 survives, MRG-1 and MRG-4 give way; a message may hold several PID/MRG pairs. Links: two PIDs. Account numbers that are
-    joined with the people (A36: MRG-3 into PID-18) are `facts["accounts"]`, (surviving, retired).
+    joined with the people (A36: MRG-3 into PID-18) are `facts["stays"]`, pairs (the number that stands, the one that gives way).
     Raises Invalid, with the place, when nobody gives way.
     """
     return _links(context) if context.event.person in ("link", "unlink") else _merges(context)
@@ -41,7 +41,7 @@ def _merges(context: Context) -> list[Statement]:
             if before is not None and now is not None and before[0] and now[0]:
                 pair = tuple(keys.of_visit(cx, context.facility, account=True) for cx in (now, before))
                 if all(pair):
-                    facts["accounts"] = pair
+                    facts["stays"] = [pair]
             found.append(Statement("merge", surviving, surviving, facts=facts, retires=tuple(retired)))
     if not found:
         raise Invalid("A merge needs an MRG segment after its PID", location="MRG", condition="100")

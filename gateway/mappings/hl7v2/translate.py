@@ -17,7 +17,7 @@ from __future__ import annotations
 from gateway.er7.reader import Message, Segment
 from gateway.errors import Invalid, Unsupported
 from gateway.mappings.feeds.profile import FeedProfile
-from gateway.mappings.hl7v2 import appointment, clinical, coverage, document, events, merge, observations, person, related, stay
+from gateway.mappings.hl7v2 import appointment, bed, clinical, coverage, document, events, groups, joins, merge, observations, person, related, stay
 from gateway.mappings.hl7v2.context import Context
 from gateway.mappings.hl7v2.events import Event
 from gateway.mappings.hl7v2.kept import kept
@@ -25,7 +25,8 @@ from gateway.records.statements import DiagnosisFact, Fragment, Heading, Identif
 
 VERSIONS = frozenset(("2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2", "2.9", "2.9.1"))
 _DAY = 24 * 3600 * 1_000_000
-_SUBJECTS_WITHOUT_PERSON = ("slot",)
+_SUBJECTS_WITHOUT_PERSON = ("slot", "place")
+_ABOUT_SEVERAL = ("ORU", "SIU")
 
 
 def translate(message: Message, profile: FeedProfile, received: int, identify: Identify) -> Translation:
@@ -40,7 +41,9 @@ def translate(message: Message, profile: FeedProfile, received: int, identify: I
     pid = message.first("PID")
     if pid is None and event.subject not in _SUBJECTS_WITHOUT_PERSON:
         raise Invalid("The message does not say whom it is about: it has no PID segment", location="PID", advice="Send PID.", condition="100")
-    statements = _statements(context, pid) if pid is not None else []
+    if event.subject == "place":
+        bed.bed(context)
+    statements = _of_everybody(context, pid) if pid is not None else []
     return Translation(heading, tuple(statements), tuple(context.shared.values()), tuple(context.reports), kept(context))
 
 
@@ -49,6 +52,22 @@ def _trigger(message: Message) -> str:
     structure = message.header.value(9, 3)
     stated = message.header.value(9, 2) or (structure[4:] if structure[3:4] == "_" else "")
     return (stated or message.trigger).strip().upper()
+
+
+def _of_everybody(context: Context, pid: Segment) -> list[Statement]:
+    """The statements of the one person that most messages are about, or of each person of a message that is about several."""
+    message, event = context.message, context.event
+    every = message.all("PID")
+    if len(every) == 1 or event.person:
+        return _statements(context, pid)
+    if event.type not in _ABOUT_SEVERAL and event.code != "A17":
+        context.report("PID[2]", "100", "W", "This event is about one person; what is said of others was not taken.")
+        return _statements(context, pid)
+    statements = []
+    for part in groups.of_people(message):
+        one = context.about(part)
+        statements += _statements(one, part.all("PID")[0])
+    return statements
 
 
 def _statements(context: Context, pid: Segment) -> list[Statement]:
@@ -64,7 +83,9 @@ def _statements(context: Context, pid: Segment) -> list[Statement]:
         of_person |= of_stay
         of_stay = {}
     statements = [person.statement(context, pid, message.first("PD1"), identifiers, who, of_person)]
-    if event.person in ("merge", "link", "unlink"):
+    if event.person in ("move", "stays"):
+        statements = [*joins.statements(context), *statements]  # first: what the person is called afterwards is true only then
+    elif event.person in ("merge", "link", "unlink"):
         statements += merge.statements(context)
     if spoken:
         statements.append(stay.statement(context, pv1, named, who, of_stay, diagnoses))
