@@ -19,6 +19,7 @@ import structlog
 from gateway import __version__
 from gateway.api.services import Changes
 from gateway.errors import Unavailable, Usage
+from gateway.logs import logs_as_json as logs_as_json
 from gateway.pipeline import Configuration, Journey
 from gateway.pipeline.own import put_own_resources
 from gateway.records.ids import identifier
@@ -43,15 +44,29 @@ WAKE_EVERY = 1.0
 
 
 def open_store(settings: Settings, data: Path) -> Store:
-    """The store that the settings name, made and migrated if there is none. Raises `Usage`."""
+    """The store that the settings name, made and migrated if there is none. Raises `Usage`, and `Unavailable` where its file cannot be used."""
     if settings.store.url:
         raise Usage("store.url names a store that this version does not have", location="store.url", advice="Leave it out: SQLite in --data.")
+    _make(data)
     return open_sqlite(data / DATABASE)
 
 
-def is_served(data: Path) -> bool:
-    """Whether a gateway serves this data directory now."""
-    return is_being_served(data)
+@contextmanager
+def stopped(data: Path) -> Iterator[None]:
+    """Keeps every gateway from serving this data directory, for what can only be done while none does. Raises `Usage` where one serves."""
+    _make(data)
+    if is_being_served(data):
+        raise Usage("a gateway is serving this data", advice="Stop it, do this, and start it again.")
+    with lock_for_serving(data):
+        yield
+
+
+def _make(data: Path) -> None:
+    """The data directory, which its owner alone may look into."""
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        raise Usage("the data directory is none, and none can be made there", location=str(data), advice="Name another with --data.") from None
 
 
 def configuration_of(settings: Settings, store: Store) -> Configuration:
@@ -123,7 +138,7 @@ async def running(settings: Settings, data: Path, clock: CareClock | None = None
     """
     from gateway.adapters.hl7v2.mllp import Limits, listen
 
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make(data)
     care = clock or CareClock()
     with _bound(settings.http.listen) as http_socket, lock_for_serving(data), contextlib.closing(open_store(settings, data)) as store:
         gateway = Gateway(store, settings, care)
@@ -325,12 +340,3 @@ async def _serve(settings: Settings, data: Path) -> None:
         print(f"worklist and console: {gateway.base_url}{gateway.sessions.invite()} (opens once)", file=sys.stderr, flush=True)
         await stop.wait()
         print("finishing what was accepted", file=sys.stderr, flush=True)
-
-
-def logs_as_json() -> None:
-    """Logs go to stderr, one JSON object a line, without PHI."""
-    structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.JSONRenderer()],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )

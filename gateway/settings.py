@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -9,14 +11,15 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from gateway.er7.charsets import codec
 from gateway.errors import Usage
 from gateway.mappings.feeds.profile import FeedProfile
 from transitions.policy import Agency, Policy
 
-COORDINATOR = "coordinator"
-"""Reserved: the coordinator's queue."""
+RESERVED = ("coordinator", "gateway")
+"""Organizations that no agency can be: the coordinator's queue, and the gateway's own."""
 
 
 class _Section(BaseModel):
@@ -60,8 +63,8 @@ class AgencySettings(_Section):
     @field_validator("id")
     @classmethod
     def _not_reserved(cls, value: str) -> str:
-        if value == COORDINATOR:
-            raise ValueError("is reserved for the coordinator's queue")
+        if value in RESERVED:
+            raise ValueError("is reserved for the coordinator's queue, or for the gateway itself")
         return value
 
 
@@ -98,22 +101,78 @@ class Settings(BaseSettings):
 
 
 def load(path: Path | None) -> Settings:
-    """Settings from a TOML file, if there is one, and the environment.
+    """Settings from a TOML file, if there is one, and the environment. TLS files are looked for beside the TOML file.
 
     Raises `Usage` that names the unknown or wrong key.
     """
-    table: dict[str, Any] = {}
-    if path is not None and path.exists():
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise Usage(f"the configuration is not TOML: {error}", location=path.name, advice="Mend the line it names.") from None
+    _check_environment()
     try:
-        settings = Settings(**table)
+        settings = Settings(**_table(path))
     except ValidationError as error:
         raise Usage(*_first_problem(error)) from None
-    settings.feeds()
+    except SettingsError:
+        raise Usage(
+            "a GATEWAY_ environment variable is not JSON where JSON is wanted", advice="Lists and tables are written as JSON there."
+        ) from None
+    if path is not None:
+        for section in (settings.http, settings.mllp):
+            for key in _TLS_FILES:
+                named = getattr(section, key)
+                setattr(section, key, str(path.parent / named) if named else "")
+    _check_distinct("[[feed]] name", [each.name for each in settings.feeds()])
+    _check_distinct("[[agency]] id", [each.id for each in settings.agency])
     return settings
+
+
+def _table(path: Path | None) -> dict[str, Any]:
+    """The TOML file's content; nothing where there is no file."""
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError:
+        raise Usage("the configuration cannot be read", location=path.name) from None
+    except UnicodeDecodeError:
+        raise Usage("the configuration is not text in UTF-8", location=path.name) from None
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"line \d+, column \d+", str(error))
+        where = f"{path.name}, {place[0]}" if place else path.name
+        raise Usage("the configuration is not TOML", location=where, advice="Mend that line.") from None
+
+
+def _check_environment() -> None:
+    """An unknown variable is an error as an unknown key is; but Kubernetes sets some of its own for a service that is called `gateway`."""
+    for name in sorted(os.environ):
+        known = name.upper().removeprefix("GATEWAY_").split("__")[0]
+        if name.upper().startswith("GATEWAY_") and known.lower() not in Settings.model_fields and not _NOT_OURS.match(known):
+            raise Usage(f"the environment has a variable that means nothing: {name}", advice="For example GATEWAY_HTTP__LISTEN=127.0.0.1:8080.")
+
+
+_NOT_OURS = re.compile(r"(?:DATA|CONFIG|THIRD_PARTY_DATA)$|TEST_|SERVICE_|PORT")
+"""Variables of the command line's own options, of the tests, and of Kubernetes."""
+
+_TLS_FILES = ("tls_certificate", "tls_key", "tls_client_ca")
+
+
+def _check_distinct(what: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise Usage(f"the configuration says {what} twice: {twice[0]}", advice="Each has a name of its own.")
+
+
+_WORDS = {
+    "string_type": "must be a text",
+    "list_type": "must be a list of tables: write [[double brackets]]",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "greater_than": "must be above 0",
+    "missing": "is missing",
+    "string_pattern_mismatch": "must be lower-case letters, digits, dots and dashes",
+}
 
 
 def _first_problem(error: ValidationError) -> tuple[str]:
@@ -121,12 +180,15 @@ def _first_problem(error: ValidationError) -> tuple[str]:
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return (f"the configuration has a key that does not exist: {where}",)
-    return (f"the configuration's {where} cannot be taken: {first['msg']}",)
+    if first["type"] == "value_error":
+        return (f"the configuration's {where} {first['msg'].removeprefix('Value error, ')}",)
+    return (f"the configuration's {where} {_WORDS.get(first['type'], 'cannot be taken')}",)
 
 
 _LISTS = {each.name for each in fields(FeedProfile) if str(each.type).startswith("tuple")}
 _FLAGS = {each.name for each in fields(FeedProfile) if each.type in ("bool", bool)}
 _TABLES = {each.name for each in fields(FeedProfile) if str(each.type).startswith("Mapping")}
+_CHOICES = {"kind": ("hl7v2", "fhir"), "facility_kind": ("", "psychiatric", "other")}
 _KNOWN = {each.name for each in fields(FeedProfile)}
 
 
@@ -139,6 +201,11 @@ def _profile(number: int, table: dict[str, Any]) -> FeedProfile:
         if key not in _KNOWN:
             raise Usage(f"the configuration has a key that does not exist: {key}", location=where)
         _check_kind(key, value, where)
+    for key, choices in _CHOICES.items():
+        if table.get(key, choices[0]) not in choices:
+            raise Usage(f"{key} must be one of {', '.join(filter(None, choices))}", location=where)
+    if not codec(table.get("charset") or "ASCII"):
+        raise Usage("charset is not a character set that the gateway reads", location=where, advice='Use a name of HL7 table 0211: "8859/1".')
     zone = table.get("timezone")
     if zone:
         try:

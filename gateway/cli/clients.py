@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.options import DEFAULT_DATA, Config, Data, Json, opened
+from gateway.cli.options import Config, Data, Json, opened
 
 app = typer.Typer(help="SMART clients: add, list, revoke, and make key pairs.", no_args_is_help=True)
 
@@ -25,12 +25,16 @@ def add(
     jwks: Annotated[Path | None, typer.Option("--jwks", help="A file with its public keys (JWKS).", exists=True, dir_okay=False)] = None,
     jwks_url: Annotated[str, typer.Option("--jwks-url", help="Where its public keys are published.")] = "",
     feed: Annotated[list[str] | None, typer.Option("--feed", help="A feed that a hospital's client may send for (may repeat).")] = None,
-    data: Data = DEFAULT_DATA,
+    data: Data = None,
     config: Config = None,
 ) -> None:
     """Register a client. Its keys are public ones: the private key never leaves its owner."""
-    from gateway.errors import Invalid
-    from gateway.smart.clients import register
+    from gateway.cli.files import read_text
+    from gateway.errors import Invalid, Usage
+    from gateway.smart.clients import register, roles
+
+    if role not in roles():
+        raise Usage(f"there is no such role; a client's role is one of {', '.join(roles())}", location="--role")
 
     with opened(data, config) as (store, settings):
         if role == "agency" and organization not in {each.id for each in settings.agency}:
@@ -44,7 +48,7 @@ def add(
             role=role,
             organization=organization,
             scope=" ".join(scope or []),
-            jwks=jwks.read_text(encoding="utf-8") if jwks else "",
+            jwks=read_text(jwks, "the key set") if jwks else "",
             jwks_url=jwks_url,
             feeds=tuple(feed or []),
             now=time.time(),
@@ -53,7 +57,7 @@ def add(
 
 
 @app.command("list")
-def list_clients(data: Data = DEFAULT_DATA, config: Config = None, as_json: Json = False) -> None:
+def list_clients(data: Data = None, config: Config = None, as_json: Json = False) -> None:
     """Who is registered, with which scopes."""
     import orjson
 
@@ -78,7 +82,7 @@ def list_clients(data: Data = DEFAULT_DATA, config: Config = None, as_json: Json
 
 
 @app.command()
-def revoke(client_id: Annotated[str, typer.Argument(metavar="ID")], data: Data = DEFAULT_DATA, config: Config = None) -> None:
+def revoke(client_id: Annotated[str, typer.Argument(metavar="ID")], data: Data = None, config: Config = None) -> None:
     """End a client's access, and every token it has, at once."""
     from gateway.errors import NotFound
 
@@ -91,21 +95,16 @@ def revoke(client_id: Annotated[str, typer.Argument(metavar="ID")], data: Data =
 @app.command()
 def keypair(
     private: Annotated[Path, typer.Option("--private", help="Where the private key (JWK) goes; it must not exist.")] = Path("client-key.jwk"),
-    public: Annotated[Path, typer.Option("--public", help="Where the public keys (JWKS) go, for clients add --jwks.")] = Path("client-key.jwks"),
+    public: Annotated[Path, typer.Option("--public", help="Where the public keys (JWKS) go, for clients add --jwks; it must not exist.")] = Path(
+        "client-key.jwks"
+    ),
 ) -> None:
     """Make a key pair (ES384): the private key for the client, the public one to register."""
     import json
-    import os
 
-    from gateway.errors import Usage
+    from gateway.cli.files import write_new
     from gateway.smart.keys import new_pair
 
     secret, published = new_pair()
-    try:
-        handle = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise Usage(f"{private} exists already", advice="Name another file with --private.") from None
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(secret, file)
-    public.write_text(json.dumps(published), encoding="utf-8")
+    write_new({private: (json.dumps(secret), 0o600), public: (json.dumps(published), 0o644)})
     typer.echo(f"private key: {private}\npublic keys: {public}")

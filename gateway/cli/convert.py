@@ -40,6 +40,7 @@ def convert_file(path: str, feed: str, config: Path | None) -> int:
 
 
 def read_input(path: str) -> bytes:
+    """The bytes of a file, or of stdin for -."""
     if path == "-":
         return sys.stdin.buffer.read()
     try:
@@ -62,4 +63,4 @@ def feeds_named(name: str, config: Path | None) -> tuple[tuple[FeedProfile, ...]
             return feeds, each
     if name == FeedProfile().name:
         return feeds, replace(FeedProfile())
-    raise Usage(f"there is no feed named {name}", advice="Say --config FILE, and a feed that it has.")
+    raise Usage(f"there is no feed named {name}", advice="Say --data or --config, and a feed that is in it.")

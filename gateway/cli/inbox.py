@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.options import DEFAULT_DATA, Config, Data, Json, opened
+from gateway.cli.options import Config, Data, Json, opened
 
 if TYPE_CHECKING:
     from gateway.store.interface import Filter, Input, Reader
@@ -54,7 +54,7 @@ def message_json(row: Input) -> dict[str, Any]:
 
 @app.command("list")
 def list_messages(
-    data: Data = DEFAULT_DATA,
+    data: Data = None,
     config: Config = None,
     state: State = "",
     feed: Feed = "",
@@ -78,9 +78,7 @@ def list_messages(
 
 
 @app.command()
-def show(
-    number: Annotated[int, typer.Argument(help="The message's id.")], data: Data = DEFAULT_DATA, config: Config = None, as_json: Json = False
-) -> None:
+def show(number: Annotated[int, typer.Argument(help="The message's id.")], data: Data = None, config: Config = None, as_json: Json = False) -> None:
     """One message whole: what was received, what was answered, and why."""
     import orjson
 
@@ -98,7 +96,7 @@ def show(
 @app.command()
 def replay(
     numbers: Annotated[list[int] | None, typer.Argument(help="The messages' ids; none: all that the filters name.")] = None,
-    data: Data = DEFAULT_DATA,
+    data: Data = None,
     config: Config = None,
     state: State = "quarantined",
     feed: Feed = "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ import typer
 
 from gateway import __version__
 from gateway.cli import clients, inbox, transitions
-from gateway.cli.options import DEFAULT_DATA, Config, Data
+from gateway.cli.options import CONFIGURATION, Config, Data, data_of
 from gateway.errors import GatewayError
 
 app = typer.Typer(
@@ -50,33 +51,37 @@ def demo(
 
 @app.command()
 def serve(
-    data: Data = DEFAULT_DATA,
+    data: Data = None,
     config: Config = None,
-    http: Annotated[str, typer.Option("--http", help="Listen for HTTP on HOST:PORT (default 127.0.0.1:8080).")] = "",
-    mllp: Annotated[str, typer.Option("--mllp", help="Listen for MLLP on HOST:PORT (default 127.0.0.1:2575).")] = "",
+    http: Annotated[str, typer.Option("--http", help="Listen for HTTP on HOST:PORT (as configured, else 127.0.0.1:8080).")] = "",
+    mllp: Annotated[str, typer.Option("--mllp", help="Listen for MLLP on HOST:PORT (as configured, else 127.0.0.1:2575).")] = "",
 ) -> None:
     """Listen for hospitals and agencies, and keep the clock. On loopback unless told otherwise."""
     from gateway.app import serve as run
     from gateway.cli.options import settings_of
 
-    settings = settings_of(data, config)
+    directory = data_of(data, config)
+    settings = settings_of(directory, config)
     if http:
         settings.http.listen = http
     if mllp:
         settings.mllp.listen = mllp
-    run(settings, data)
+    run(settings, directory)
 
 
 @app.command()
 def convert(
     path: Annotated[str, typer.Argument(metavar="PATH|-", help="A file of HL7 v2: one message, many, or a batch. - is stdin.")],
-    feed: Annotated[str, typer.Option("--feed", help="Read it as this feed's (from --config), whatever MSH says.")] = "",
-    config: Config = None,
+    feed: Annotated[str, typer.Option("--feed", help="Read it as this feed's, whatever MSH says.")] = "",
+    data: Annotated[Path | None, typer.Option("--data", help="Read it as DATA/gateway.toml says.", envvar="GATEWAY_DATA")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Read it as this configuration says.", envvar="GATEWAY_CONFIG", exists=True, dir_okay=False)
+    ] = None,
 ) -> None:
-    """HL7 v2 to FHIR R4: one transaction Bundle a line. Translation alone; nothing is stored."""
+    """HL7 v2 to FHIR R4: one transaction Bundle a line. Translation alone; nothing is stored, and no configuration is needed."""
     from gateway.cli.convert import convert_file
 
-    raise typer.Exit(convert_file(path, feed, config))
+    raise typer.Exit(convert_file(path, feed, config or (data / CONFIGURATION if data else None)))
 
 
 @app.command()
@@ -84,12 +89,15 @@ def explain(
     path: Annotated[str, typer.Argument(metavar="PATH|-", help="A file of HL7 v2: one message, many, or a batch. - is stdin.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a message.")] = False,
     feed: Annotated[str, typer.Option("--feed", help="Read it as this feed's, whatever MSH says.")] = "",
-    config: Config = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Read it as DATA/gateway.toml says.", envvar="GATEWAY_DATA")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Read it as this configuration says.", envvar="GATEWAY_CONFIG", exists=True, dir_okay=False)
+    ] = None,
 ) -> None:
     """Where every populated field of a message goes, or by which rule it does not."""
     from gateway.cli.explain import explain_file
 
-    raise typer.Exit(explain_file(path, as_json, feed, config))
+    raise typer.Exit(explain_file(path, as_json, feed, config or (data / CONFIGURATION if data else None)))
 
 
 @app.command()
@@ -109,7 +117,7 @@ app.add_typer(clients.app, name="clients")
 
 
 @app.command()
-def rebuild(data: Data = DEFAULT_DATA, config: Config = None) -> None:
+def rebuild(data: Data = None, config: Config = None) -> None:
     """Derive all records and transitions anew from the inbox, with today's mappings. The gateway must be stopped."""
     from gateway.cli.upkeep import rebuild_all
 
@@ -118,7 +126,7 @@ def rebuild(data: Data = DEFAULT_DATA, config: Config = None) -> None:
 
 @app.command()
 def export(
-    data: Data = DEFAULT_DATA,
+    data: Data = None,
     config: Config = None,
     resource_type: Annotated[list[str] | None, typer.Option("--type", help="Only this resource type (may repeat).")] = None,
 ) -> None:
@@ -129,11 +137,17 @@ def export(
 
 
 def main() -> None:
-    """Run the command line. Failures of ours are one plain line on stderr and an exit code."""
+    """Run the command line. Failures are one plain line on stderr and an exit code."""
     try:
         app()
     except GatewayError as error:
         typer.echo(f"gateway: {error}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.exit(0)
+    except OSError as error:
+        typer.echo(f"gateway: the system refuses: {os.strerror(error.errno or 0)}.", err=True)
+        sys.exit(1)
+    except Exception as fault:  # noqa: BLE001 - a traceback helps nobody at a terminal, and an exception's text may hold a client's data
+        from gateway.pipeline.faults import where
+
+        typer.echo(f"gateway: the gateway failed on this command ({type(fault).__name__}, {where(fault)}). Please report it.", err=True)
+        sys.exit(1)

@@ -14,25 +14,40 @@ if TYPE_CHECKING:
     from gateway.store.interface import Store
 
 DEFAULT_DATA = Path("gateway-data")
-Data = Annotated[Path, typer.Option("--data", help="The data directory (made if there is none).", envvar="GATEWAY_DATA")]
-Config = Annotated[Path | None, typer.Option("--config", help="The configuration (DATA/gateway.toml if not said).", exists=True, dir_okay=False)]
+CONFIGURATION = "gateway.toml"
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="The data directory, made if there is none: where --config lies, else ./gateway-data.", envvar="GATEWAY_DATA"),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="The configuration, if not DATA/gateway.toml.", envvar="GATEWAY_CONFIG", exists=True, dir_okay=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def data_of(data: Path | None, config: Path | None) -> Path:
+    """The data directory: as said, else where the configuration lies, so that either of the two says both."""
+    return data or (config.parent if config is not None else DEFAULT_DATA)
 
 
 def settings_of(data: Path, config: Path | None) -> Settings:
     """The settings that a command works with."""
     from gateway.settings import load
 
-    return load(config if config is not None else data / "gateway.toml")
+    return load(config if config is not None else data / CONFIGURATION)
 
 
 @contextmanager
-def opened(data: Path, config: Path | None) -> Iterator[tuple[Store, Settings]]:
+def opened(data: Path | None, config: Path | None) -> Iterator[tuple[Store, Settings]]:
     """The store, made and migrated if need be, and the settings."""
     from gateway.app import open_store
+    from gateway.logs import logs_as_json
 
-    settings = settings_of(data, config)
-    store = open_store(settings, data)
+    logs_as_json()
+    directory = data_of(data, config)
+    settings = settings_of(directory, config)
+    store = open_store(settings, directory)
     try:
         yield store, settings
     finally:

@@ -7,20 +7,25 @@ import sys
 from pathlib import Path
 
 from gateway.adapters.hl7v2.sender import send_file as send_all
+from gateway.logs import logs_as_json
 
 ACCEPTED = ("AA", "CA")
 
 
 def send_file(path: Path, to: str) -> int:
     """Send every message of the file in order; print each answer as it comes. 1 if any was refused."""
+    logs_as_json()
     return asyncio.run(_send(path, to))
 
 
 async def _send(path: Path, to: str) -> int:
-    refused = 0
+    sent = refused = 0
     async for answer in send_all(path, to):
         print(f"{answer.control_id or '-'} {answer.code} {answer.text}".rstrip(), flush=True)
+        sent += 1
         refused += answer.code not in ACCEPTED
+    if not sent:
+        print("the file holds no message", file=sys.stderr)
     if refused:
         print(f"{refused} refused", file=sys.stderr)
-    return 1 if refused else 0
+    return 1 if refused or not sent else 0

@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.options import DEFAULT_DATA, Config, Data, Json, opened
+from gateway.cli.options import Config, Data, Json, opened
 
 app = typer.Typer(help="Transitions: the list, and one whole.", no_args_is_help=True)
+
+STATUSES = ("anticipated", "open", "closed", "void")
 
 
 @app.command("list")
 def list_transitions(
-    data: Data = DEFAULT_DATA,
+    data: Data = None,
     config: Config = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Only those with a raised flag.")] = False,
     status: Annotated[str, typer.Option("--status", help="anticipated, open, closed or void.")] = "",
@@ -26,8 +28,11 @@ def list_transitions(
 
     import orjson
 
+    from gateway.errors import Usage
     from gateway.store.interface import ALL
 
+    if status and status not in STATUSES:
+        raise Usage("there is no such status", location="--status", advice=f"It is one of {', '.join(STATUSES)}.")
     with opened(data, config) as (store, settings), store.reading() as reader:
         names = {each.id: each.name for each in settings.agency}
         rows = [orjson.loads(row.body) for row in reader.worklist(ALL, flagged=flagged, status=status, limit=limit) if row.body is not None]
@@ -43,7 +48,7 @@ def list_transitions(
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(metavar="ID", help="The transition's id.")],
-    data: Data = DEFAULT_DATA,
+    data: Data = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:

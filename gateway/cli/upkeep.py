@@ -9,32 +9,34 @@ from pathlib import Path
 
 import orjson
 
-from gateway.cli.options import opened
+from gateway.cli.options import data_of, opened
 from gateway.cli.progress import counting
 from gateway.errors import Usage
 from gateway.store.interface import ALL, Reader, Version
 
 
-def rebuild_all(data: Path, config: Path | None) -> None:
+def rebuild_all(data: Path | None, config: Path | None) -> None:
     """Derive everything anew. Raises `Usage` while a gateway serves the data."""
-    from gateway.app import configuration_of, is_served
+    from gateway.app import configuration_of, stopped
     from gateway.pipeline.rebuild import rebuild
 
-    if is_served(data):
-        raise Usage("a gateway is serving this data", advice="Stop it, rebuild, and start it again.")
-    with opened(data, config) as (store, settings), counting() as progress:
+    with stopped(data_of(data, config)), opened(data, config) as (store, settings), counting() as progress:
         done = rebuild(store, configuration_of(settings, store), time.time_ns() // 1000, progress)
     told = f"rebuilt from {done.inputs} inputs: {done.partitions} clients' records derived, {done.removed} no longer told of by any input"
     print(told, file=sys.stderr)
     if done.failed:
-        print(f"{done.failed} inputs are refused by today's mappings: gateway messages replay", file=sys.stderr)
+        print(f"{done.failed} inputs are refused by today's mappings, and in quarantine: gateway messages list --state quarantined", file=sys.stderr)
 
 
-def export_all(data: Path, config: Path | None, types: list[str]) -> None:
+def export_all(data: Path | None, config: Path | None, types: list[str]) -> None:
     """Every current resource, one a line, without AuditEvent."""
     from gateway.api.access import seen
     from gateway.app import ensure_own_resources
+    from gateway.fhir.validation import resource_types
 
+    unknown = [each for each in types if each not in resource_types()]
+    if unknown:
+        raise Usage(f"FHIR R4 has no resource type {unknown[0]}", location="--type")
     with opened(data, config) as (store, settings):
         ensure_own_resources(store, settings)
         with store.reading() as reader:
