@@ -63,25 +63,12 @@ input = _table(
     _column("original", null=True),
     _column("identifiers", Text()),  # JSON array
 )
+_key = (input.c.control_id, input.c.feed, input.c.digest, input.c.state)
+_processed, _quarantined, _duplicate = (input.c.state == state for state in ("processed", "quarantined", "duplicate"))
 # Nothing accepted is counted twice, whatever a program does wrong.
-Index(
-    "input_accepted",
-    input.c.control_id,
-    input.c.feed,
-    input.c.digest,
-    unique=True,
-    sqlite_where=input.c.state == "processed",
-    postgresql_where=input.c.state == "processed",
-)
-Index(
-    "input_refused",
-    input.c.control_id,
-    input.c.feed,
-    input.c.digest,
-    sqlite_where=input.c.state == "quarantined",
-    postgresql_where=input.c.state == "quarantined",
-)
-Index("input_duplicate", input.c.original, sqlite_where=input.c.state == "duplicate", postgresql_where=input.c.state == "duplicate")
+Index("input_accepted", *_key, unique=True, sqlite_where=_processed, postgresql_where=_processed)
+Index("input_refused", *_key, sqlite_where=_quarantined, postgresql_where=_quarantined)
+Index("input_duplicate", input.c.original, input.c.state, sqlite_where=_duplicate, postgresql_where=_duplicate)
 
 # The bytes as received, apart from the rest, so that lists and counts do not read them.
 raw = _table("raw", _column("input", key=True), _column("bytes", LargeBinary()))
@@ -152,17 +139,26 @@ transition = _table(
     _column("due"),
     _column("hospital", Text()),
     _column("agency", Text()),
+    _column("shown", SmallInteger()),  # 0: withdrawn
     _column("body", LargeBinary(), null=True),
 )
-_visible = transition.c.body.is_not(None)
-_flagged = _visible & (transition.c.flagged == 1)
 _order = (transition.c.tier, transition.c.due, transition.c.name)
+_flagged = transition.c.flagged == 1
 Index("transition_name", transition.c.name, transition.c.recipient, unique=True)
 Index("transition_partition", transition.c.partition)
 Index("transition_feed", transition.c.recipient, transition.c.position)
-Index("transition_list", transition.c.recipient, *_order, sqlite_where=_visible, postgresql_where=_visible)
-Index("transition_status", transition.c.recipient, transition.c.status, *_order, sqlite_where=_visible, postgresql_where=_visible)
-Index("transition_flagged", transition.c.recipient, *_order, sqlite_where=_flagged, postgresql_where=_flagged)
+# Pages of the list, found without looking at a row: so every column of a question is in its index.
+Index("transition_list", transition.c.recipient, transition.c.shown, *_order)
+Index("transition_status", transition.c.recipient, transition.c.status, transition.c.shown, *_order)
+Index(
+    "transition_flagged",
+    transition.c.recipient,
+    transition.c.flagged,
+    *_order,
+    transition.c.status,
+    sqlite_where=_flagged,
+    postgresql_where=_flagged,
+)
 
 # The newest word on a Practitioner, Organization or Location.
 shared = _table("shared", _column("key", Text(), key=True), _column("rank", Text()), _column("digest", LargeBinary()), clustered=True)

@@ -160,9 +160,10 @@ def test_reading_does_not_depend_on_how_much_history_there_is() -> None:
         sql.FEED_POSITION: (1,),
         sql.READ: ("id", 1, 1),
         sql.DUE: (1, 10),
-        sql.WORKLIST.format(""): (1, 50, 0),
-        sql.WORKLIST.format(sql.WORKLIST_FLAGGED): (1, 50, 0),
-        sql.WORKLIST.format(sql.WORKLIST_STATUS): (1, "open", 50, 0),
+        sql.WORKLIST_ALL: (1, 50, 0),
+        sql.WORKLIST_FLAGGED: (1, 50, 0),
+        sql.WORKLIST_STATUS: (1, "open", 50, 0),
+        sql.WORKLIST_BOTH: (1, "open", 50, 0),
         sql.IN_ORDER: (1, 1, 5, 9),
         sql.ACCEPTED: ("1", "feed", b""),
         sql.REUSED: ("1", "feed", b""),
@@ -176,8 +177,16 @@ def test_reading_does_not_depend_on_how_much_history_there_is() -> None:
             steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
             scans = [step for step in steps if step.startswith("SCAN") and step != "SCAN page"]
             assert scans == [], (statement, steps)
-            if statement.startswith(("SELECT t.", "SELECT id")) and "page" not in statement:
+            if statement in (sql.FEED, sql.DUE, sql.IN_ORDER):
                 assert not any("TEMP B-TREE" in step for step in steps), (statement, steps)
+            if "page" in statement:
+                assert any("SEARCH transition USING COVERING INDEX" in step for step in steps), (statement, steps)
+        found_first = sql.OF_RESOURCES.format(sql.WITH_TERM.format("?"))
+        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {found_first}", (1, "x", 1, 1, 0, 9))]
+        assert "SEARCH v USING PRIMARY KEY (resource=? AND recipient=?)" in steps, steps
+        for counting in (sql.COUNT_PROCESSED, sql.COUNT_QUARANTINED, sql.COUNT_DUPLICATES):
+            (step,) = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {counting}")]
+            assert "COVERING INDEX" in step
         connection.close()
 
 

@@ -27,7 +27,7 @@ class Names:
 
     def number(self, name: str) -> int:
         """The name's number, a new one if need be: for the writer alone."""
-        number = self.known(name)
+        number = self._numbers.get(name) or self.known(name)
         if number is None:
             number = self._numbers[name] = int(self._connection.execute(self._add, (name,)).lastrowid or 0)
         return number

@@ -117,11 +117,12 @@ class SqliteReader:
         return self._rows(sql.FEED_POSITION, self._recipients.known(recipient))[0][0] or 0
 
     def worklist(self, recipient: str, *, flagged: bool = False, status: str = "", limit: int | None = None, offset: int = 0) -> list[TransitionRow]:
-        narrowed = (sql.WORKLIST_FLAGGED if flagged else "") + (sql.WORKLIST_STATUS if status else "")
-        parameters: list[object] = [self._recipients.known(recipient)]
-        if status:
-            parameters.append(status)
-        rows = self._rows(sql.WORKLIST.format(narrowed), *parameters, _EVERYTHING if limit is None else limit, offset)
+        if flagged:
+            statement = sql.WORKLIST_BOTH if status else sql.WORKLIST_FLAGGED
+        else:
+            statement = sql.WORKLIST_STATUS if status else sql.WORKLIST_ALL
+        parameters = [self._recipients.known(recipient), *([status] if status else []), _EVERYTHING if limit is None else limit, offset]
+        rows = self._rows(statement, *parameters)
         return [transition_of(recipient, row) for row in rows]
 
     def transition(self, recipient: str, id: str) -> TransitionRow | None:

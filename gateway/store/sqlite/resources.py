@@ -80,17 +80,18 @@ class Resources:
             self.load(partition)
         batch = _Batch()
         listed: set[tuple[int, int]] = set()
-        for version in versions:
-            resource = self._known.get((version.type, version.id)) or self._find(version.type, version.id)
+        known = self._known
+        for name, type, id, body, terms in versions:
+            resource = known.get((type, id)) or self._find(type, id)
             if resource is None:
-                if version.body is None:
+                if body is None:
                     continue
-                resource = self._add(version.type, version.id, partition)
-            elif resource.partition != partition and version.body is not None:
+                resource = self._add(type, id, partition)
+            elif resource.partition != partition and body is not None:
                 self._claim(resource, partition)
-            recipient = self._recipients.number(version.recipient)
+            recipient = self._recipients.number(name)
             listed.add((resource.id, recipient))
-            self._put(batch, resource, recipient, version.body, version.terms)
+            self._put(batch, resource, recipient, body, terms)
         if whole:
             for resource in self.load(partition):
                 for recipient in [number for number in resource.heads if (resource.id, number) not in listed]:
@@ -153,14 +154,14 @@ class Resources:
         if body is None:
             self._change(batch, resource, recipient, None, "", NO_TERMS)
             return
-        head = resource.heads.get(recipient, NEVER)
+        _, _, stored, before, before_terms = resource.heads.get(recipient, NEVER)
         digest = batch.digests.get(body)
         if digest is None:
             digest = batch.digests[body] = body_digest(body)
         packed = pack_terms(terms)
-        if head.digest == digest:
-            if head.terms != packed:
-                self._change(batch, resource, recipient, head.body, digest, packed)
+        if before == digest:
+            if before_terms != packed:
+                self._change(batch, resource, recipient, stored, digest, packed)
             return
         stored = next((other.body for other in resource.heads.values() if other.digest == digest), None)
         if stored is None:

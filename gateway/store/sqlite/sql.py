@@ -116,12 +116,14 @@ PARTITION_OF_TRANSITION = "SELECT partition FROM transition WHERE name = ? AND p
 ORPHAN_TRANSITIONS = f"SELECT {TRANSITION_COLUMNS} FROM transition t WHERE t.partition IS NULL AND t.body IS NOT NULL ORDER BY t.position"
 LAST_TRANSITION = "SELECT max(id) FROM transition"
 ADD_TRANSITION = (
-    "INSERT INTO transition (id, name, recipient, partition, position, status, flagged, tier, due, hospital, agency, body) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO transition (id, name, recipient, partition, position, status, flagged, tier, due, hospital, agency, shown, body) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 SET_TRANSITION = (
-    "UPDATE transition SET partition = ?, position = ?, status = ?, flagged = ?, tier = ?, due = ?, hospital = ?, agency = ?, body = ? WHERE id = ?"
+    "UPDATE transition SET partition = ?, position = ?, status = ?, flagged = ?, tier = ?, due = ?, hospital = ?, agency = ?, shown = ?, body = ? "
+    "WHERE id = ?"
 )
+
 ADD_AUDIT = "INSERT INTO audit (recorded, body) VALUES (?, ?)"
 
 # --- reading
@@ -148,9 +150,9 @@ IN_ORDER = (
 OF_RESOURCES = (
     "SELECT r.type, r.name, v.number, v.position, v.body, r.partition, r.heads, r.terms FROM ({0}) found CROSS JOIN version v "
     "ON v.resource = found.resource CROSS JOIN resource r ON r.id = v.resource "
-    f"WHERE v.recipient = ? AND v.type = ? AND v.position > ? AND v.position < ? AND {CURRENT} ORDER BY v.position"
+    f"WHERE v.recipient = ? AND +v.type = ? AND +v.position > ? AND +v.position < ? AND {CURRENT} ORDER BY v.position"
 )
-"""The same of a few resources that are found first."""
+"""The same of a few resources that are found first. A plus keeps SQLite from using the index of the other order."""
 WITH_TERM = "SELECT DISTINCT resource FROM term WHERE parameter = ? AND value IN ({0})"
 WITH_ID = "SELECT id AS resource FROM resource WHERE name IN ({0}) AND type = ?"
 IN_PARTITION = "SELECT id AS resource FROM resource WHERE partition = ?"
@@ -160,18 +162,20 @@ FEED = f"SELECT {TRANSITION_COLUMNS} FROM transition t WHERE t.recipient = ? AND
 FEED_POSITION = "SELECT max(position) FROM transition WHERE recipient = ?"
 GET_TRANSITION = f"SELECT {TRANSITION_COLUMNS} FROM transition t WHERE t.name = ? AND t.recipient = ?"
 WORKLIST = (
-    f"SELECT {TRANSITION_COLUMNS} FROM (SELECT id FROM transition WHERE recipient = ? AND body IS NOT NULL{{0}} "
-    "ORDER BY tier, due, name LIMIT ? OFFSET ?) page JOIN transition t ON t.id = page.id ORDER BY t.tier, t.due, t.name"
+    f"SELECT {TRANSITION_COLUMNS} FROM (SELECT id FROM transition INDEXED BY {{0}} WHERE recipient = ? AND {{1}} "
+    "ORDER BY tier, due, name LIMIT ? OFFSET ?) page CROSS JOIN transition t ON t.id = page.id ORDER BY t.tier, t.due, t.name"
 )
-"""A page of the list: found in an index alone, then read. {0} narrows it."""
-WORKLIST_FLAGGED = " AND flagged = 1"
-WORKLIST_STATUS = " AND status = ?"
+"""A page of the list: found in an index alone, then read. {0} is the index, {1} what it narrows."""
+WORKLIST_ALL = WORKLIST.format("transition_list", "shown = 1")
+WORKLIST_FLAGGED = WORKLIST.format("transition_flagged", "flagged = 1")
+WORKLIST_STATUS = WORKLIST.format("transition_status", "status = ? AND shown = 1")
+WORKLIST_BOTH = WORKLIST.format("transition_flagged", "flagged = 1 AND status = ?")
 AUDIT = "SELECT id, recorded, body FROM audit WHERE id > ? ORDER BY id LIMIT ?"
 COUNT_PROCESSED = "SELECT count(*) FROM input WHERE state = 'processed'"
 COUNT_QUARANTINED = "SELECT count(*) FROM input WHERE state = 'quarantined'"
 COUNT_DUPLICATES = "SELECT count(*) FROM input WHERE state = 'duplicate'"
-COUNT_TRANSITIONS = "SELECT count(*) FROM transition WHERE recipient = ? AND body IS NOT NULL"
-COUNT_FLAGGED = "SELECT count(*) FROM transition WHERE recipient = ? AND body IS NOT NULL AND flagged = 1"
+COUNT_TRANSITIONS = "SELECT count(*) FROM transition INDEXED BY transition_list WHERE recipient = ? AND shown = 1"
+COUNT_FLAGGED = "SELECT count(*) FROM transition INDEXED BY transition_flagged WHERE recipient = ? AND flagged = 1"
 
 # --- credentials
 

@@ -105,7 +105,7 @@ class Transitions:
         if row.body is None:
             if before.body is None:
                 return
-            partition, row = owner or partition, self._moved(row)
+            partition, row = owner or partition, self._moved(row)._replace(flagged=False)
         else:
             row = self._moved(row) if row.body != before.body else row._replace(position=before.position, updated=before.updated)
         if (owner, before) != (partition, row):
@@ -124,4 +124,4 @@ class Transitions:
 
 
 def _columns(row: TransitionRow) -> tuple[object, ...]:
-    return (row.status, int(row.flagged), row.tier, row.due, row.hospital, row.agency, row.body)
+    return (row.status, int(row.flagged), row.tier, row.due, row.hospital, row.agency, int(row.body is not None), row.body)

@@ -73,18 +73,22 @@ def upgrade() -> None:
     op.create_index(
         "input_accepted",
         "input",
-        ["control_id", "feed", "digest"],
+        ["control_id", "feed", "digest", "state"],
         unique=True,
         sqlite_where=sa.text("state = 'processed'"),
         postgresql_where=sa.text("state = 'processed'"),
     )
     op.create_index(
-        "input_duplicate", "input", ["original"], sqlite_where=sa.text("state = 'duplicate'"), postgresql_where=sa.text("state = 'duplicate'")
+        "input_duplicate",
+        "input",
+        ["original", "state"],
+        sqlite_where=sa.text("state = 'duplicate'"),
+        postgresql_where=sa.text("state = 'duplicate'"),
     )
     op.create_index(
         "input_refused",
         "input",
-        ["control_id", "feed", "digest"],
+        ["control_id", "feed", "digest", "state"],
         sqlite_where=sa.text("state = 'quarantined'"),
         postgresql_where=sa.text("state = 'quarantined'"),
     )
@@ -197,6 +201,7 @@ def upgrade() -> None:
         _column("due"),
         _column("hospital", sa.Text()),
         _column("agency", sa.Text()),
+        _column("shown", sa.SmallInteger()),
         _column("body", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -204,26 +209,14 @@ def upgrade() -> None:
     op.create_index(
         "transition_flagged",
         "transition",
-        ["recipient", "tier", "due", "name"],
-        sqlite_where=sa.text("body IS NOT NULL AND flagged = 1"),
-        postgresql_where=sa.text("body IS NOT NULL AND flagged = 1"),
+        ["recipient", "flagged", "tier", "due", "name", "status"],
+        sqlite_where=sa.text("flagged = 1"),
+        postgresql_where=sa.text("flagged = 1"),
     )
-    op.create_index(
-        "transition_list",
-        "transition",
-        ["recipient", "tier", "due", "name"],
-        sqlite_where=sa.text("body IS NOT NULL"),
-        postgresql_where=sa.text("body IS NOT NULL"),
-    )
+    op.create_index("transition_list", "transition", ["recipient", "shown", "tier", "due", "name"])
     op.create_index("transition_name", "transition", ["name", "recipient"], unique=True)
     op.create_index("transition_partition", "transition", ["partition"])
-    op.create_index(
-        "transition_status",
-        "transition",
-        ["recipient", "status", "tier", "due", "name"],
-        sqlite_where=sa.text("body IS NOT NULL"),
-        postgresql_where=sa.text("body IS NOT NULL"),
-    )
+    op.create_index("transition_status", "transition", ["recipient", "status", "shown", "tier", "due", "name"])
     op.create_table(
         "version",
         _column("resource"),
