@@ -61,6 +61,7 @@ def disclose(
     basis = replace(
         basis, related=extent.related(basis, as_of), patient=extent.patient(basis.patient), consents=extent.consents(basis.consents, under)
     )
+    basis = extent.without_others_sources(basis, agency)
     basis = extent.resolved(extent.cut_sources(basis, person, protected if not decision.permit else frozenset()))
     published = extent.resolved(extent.routed(basis, agency, stays))
     return Disclosed(published, basis, decision.until, under if _holds_marked(published) else ())

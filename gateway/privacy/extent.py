@@ -85,6 +85,20 @@ def cut_sources(record: PersonRecord, whole: PersonRecord, protected: frozenset[
     )
 
 
+def without_others_sources(record: PersonRecord, agency: str) -> PersonRecord:
+    """The record with other agencies' bookings and calls told of by nobody: they count, and whose they are is not said."""
+
+    def bare(one: Owned) -> Owned:
+        return one if author(one) in ("", agency) else replace(one, sources=())
+
+    return replace(record, appointments=tuple(bare(one) for one in record.appointments), contacts=tuple(bare(one) for one in record.contacts))
+
+
+def author(owned: Owned) -> str:
+    """The agency whose system wrote it; "" for a hospital's."""
+    return str(owned.facts.get("booked_by") or owned.facts.get("agency") or "")
+
+
 def _cut_course(course: Course, secret: set[int]) -> Course:
     """The course by the same messages: flags name them as evidence."""
     return replace(
@@ -105,8 +119,7 @@ def routed(record: PersonRecord, agency: str, stays: frozenset[str]) -> PersonRe
     ids = {stay.id for stay in kept}
 
     def mine(owned: Owned) -> bool:
-        author = str(owned.facts.get("booked_by") or owned.facts.get("agency") or "")
-        return (owned.stay is None or owned.stay in ids) and author in ("", agency)
+        return (owned.stay is None or owned.stay in ids) and author(owned) in ("", agency)
 
     lists = {
         name: tuple(owned for owned in getattr(record, name) if mine(owned))

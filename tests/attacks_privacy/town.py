@@ -146,15 +146,19 @@ class Partner:
         task, tag = self.task(patient)
         return self.ask("PUT", f"/fhir/Task/{task['id']}", json=task | {"status": status} | more, headers={"If-Match": tag})
 
-    def everything(self) -> dict[str, bytes]:
-        """Every byte that this partner can read: all types by search, read, history and version, with their headers; the feed; the metadata."""
+    def everything(self, about: str = "") -> dict[str, bytes]:
+        """Every byte that this partner can read: all types by search; each resource by read, history and version, with their headers; the feed.
+
+        With `about`, a Patient's id, single resources only as far as they speak of that client.
+        """
         got: dict[str, bytes] = {}
         kinds = [each["type"] for each in self.get("/fhir/metadata").json()["rest"][0]["resource"]]
         for kind in [*kinds, "Consent", "AuditEvent"]:
             answer = self.get(f"/fhir/{kind}", params={"_count": "1000"})
             got[kind] = answer.content
             for entry in answer.json().get("entry", []) if answer.status_code == 200 else []:
-                got |= self.one(f"{kind}/{entry['resource']['id']}")
+                if about in json.dumps(entry):
+                    got |= self.one(f"{kind}/{entry['resource']['id']}")
         got["/api/transitions"] = self.get("/api/transitions").content
         got["/fhir/metadata"] = self.get("/fhir/metadata").content
         return got
@@ -222,7 +226,7 @@ class Town:
 
     def patient(self, who: Client, partner: Partner | None = None) -> str:
         """The id of the client's active Patient, as somebody sees it."""
-        found = [each for each in (partner or self.coordinator).search("Patient", identifier=who.mrn) if each.get("active", True)]
+        found = [each for each in (partner or self.coordinator).search("Patient", identifier=who.county) if each.get("active", True)]
         return str(found[0]["id"])
 
     def discharged(self, who: Client, *more: str, unit: str = "BHU", facility: str = "STMARY", visit: str = "") -> str:
@@ -244,7 +248,7 @@ class Client:
         number = mrn or (self.mrn if facility == "STMARY" else f"{facility[:2]}-{self.mrn}")
         identifiers = f"{number}^^^{facility}^MR~{self.county}^^^COUNTYMPI^PI"
         address = f"1 Elm St^^Springfield^IL^{postal_code or self.postal_code}^USA^H"
-        return f"PID|1||{identifiers}||{self.name}||{self.birth_date}|F|||{address}|||||||||||||||||||{died}"
+        return f"PID|1||{identifiers}||{self.name}||{self.birth_date}|F|||{address}||||||||||||||||||{died}"
 
 
 def pv1(unit: str, visit: str, admitted: datetime, discharged: datetime | None = None, disposition: str = "", kind: str = "I") -> str:

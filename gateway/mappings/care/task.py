@@ -74,7 +74,17 @@ def task(scene: Scene, focus: str, assignment: Assignment, current: bool) -> Jso
     reason = why(scene, assignment, status)
     if reason:
         resource["statusReason"] = {"text": reason}
+    noted = notes(scene, resource["id"])
+    if noted:
+        resource["note"] = noted
     return resource
+
+
+def notes(scene: Scene, task: str) -> list[Json]:
+    """The agency's notes as it last wrote them: it reads back what it wrote."""
+    said = [claim.facts.get("note") for claim in scene.person.claims if claim.facts.get("task") == task]
+    last = said[-1] if said else None
+    return list(last) if isinstance(last, list) else []
 
 
 def status_of(scene: Scene, assignment: Assignment, current: bool) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from datetime import datetime
 
 from gateway.mappings.care.scene import zone_of
+from gateway.privacy.disclosure import resources_of
 from gateway.records.record import PersonRecord
 from gateway.records.statements import Json
 from transitions.model import Assignment, Evidence, Transition
@@ -13,7 +15,8 @@ from transitions.model import Assignment, Evidence, Transition
 def transition_json(transition: Transition, person: PersonRecord, *, recipient: str | None = None) -> Json:
     """One transition: times ISO 8601 with the facility's offset, absent facts null.
 
-    `recipient` is the agency that reads it: it sees its own turns alone. None is the coordinator, who sees all.
+    `recipient` is the agency that reads it: it sees its own turns alone, and no reference to what it cannot read. None is the coordinator, who sees
+    all. The day of another agency's appointment is that agency's.
     """
     stay, client = transition.stay, transition.stay.client
     zone = zone_of(stay.zone)
@@ -33,6 +36,9 @@ def transition_json(transition: Transition, person: PersonRecord, *, recipient: 
             "reason": assignment.reason or None,
         }
 
+    readable = None if recipient is None else {f"{one['resourceType']}/{one['id']}" for one in resources_of(person)}
+    follow_up = transition.follow_up
+    foreign = (follow_up.reference or "").startswith("Appointment/") and _readable(follow_up.reference, readable) is None
     mine = [one for one in transition.assignments if recipient is None or one.agency == recipient]
     return {
         "id": transition.id,
@@ -47,13 +53,14 @@ def transition_json(transition: Transition, person: PersonRecord, *, recipient: 
         "expected_discharge": time(stay.expected_discharge),
         "status": transition.status,
         "follow_up": {
-            "state": transition.follow_up.state,
-            "start": time(transition.follow_up.start),
-            "evidence": evidence(transition.follow_up.evidence),
-            "reference": transition.follow_up.reference,
+            "state": follow_up.state,
+            "start": None if foreign else time(follow_up.start),
+            "evidence": evidence(follow_up.evidence, readable),
+            "reference": _readable(follow_up.reference, readable),
         },
         "flags": [
-            {"code": flag.code, "since": time(flag.since), "evidence": evidence(flag.evidence), "clears": flag.clears} for flag in transition.flags
+            {"code": flag.code, "since": time(flag.since), "evidence": evidence(flag.evidence, readable), "clears": flag.clears}
+            for flag in transition.flags
         ],
         "tier": transition.tier,
         "reasons": list(transition.reasons),
@@ -72,6 +79,13 @@ def transition_json(transition: Transition, person: PersonRecord, *, recipient: 
     }
 
 
-def evidence(entries: tuple[Evidence, ...]) -> list[Json]:
-    """Evidence as text and reference."""
-    return [{"text": one.text, "reference": one.reference} for one in entries]
+def evidence(entries: tuple[Evidence, ...], readable: Set[str] | None = None) -> list[Json]:
+    """Evidence as text and reference; a reference that is not among the `readable` ones (None: all are) is null."""
+    return [{"text": one.text, "reference": _readable(one.reference, readable)} for one in entries]
+
+
+def _readable(reference: str | None, readable: Set[str] | None) -> str | None:
+    """The reference to a resource if it can be read; a message's is none to a resource."""
+    if readable is None or not reference or "/" not in reference:
+        return reference
+    return reference if reference in readable else None
