@@ -15,8 +15,9 @@ from gateway.records.identity import people
 from gateway.records.order import Entry, Said, in_order
 from gateway.records.overlay import overlay, parts
 from gateway.records.people import Person
+from gateway.records.placing import diagnoses, placed
 from gateway.records.record import Owned, PersonRecord, Source, StayRecord
-from gateway.records.statements import Identify, Json
+from gateway.records.statements import Fragment, Identify, Json
 from gateway.records.stays import Stay, fold_stays
 from gateway.records.times import instant, iso
 
@@ -105,7 +106,7 @@ def _record(person: Person, owned: dict[str, list[Said]], shared: dict[str, Json
         id=patient_id,
         patient=_patient(about, person, patient_id, identify),
         retired=tuple(_retired(key, reference, identify) for key in sorted(person.retired) if key != person.primary),
-        related=tuple(_parts(about, person.primary, reference, None, identify)),
+        related=tuple(placed(_standing(about), person.primary, reference, None, identify)),
         stays=stays,
         appointments=tuple(groups["appointment"]),
         documents=tuple(groups["document"]),
@@ -195,12 +196,12 @@ def _stay(stay: Stay, patient: str, identify: Identify) -> StayRecord:
         if not rest:
             del encounter["hospitalization"]
     own = f"Encounter/{encounter_id}"
-    pieces = () if stay.left else tuple(_parts(stay.said, stay.key, patient, own, identify))
+    fragments = [] if stay.left else _standing(stay.said)
+    pieces = tuple(placed(fragments, stay.key, patient, own, identify))
     _know_diagnoses(facts, pieces)
-    diagnoses = [{"condition": {"reference": f"Condition/{each['id']}"}} for each in pieces if each["resourceType"] == "Condition"]
     encounter.pop("diagnosis", None)
-    if diagnoses:
-        encounter["diagnosis"] = diagnoses
+    if linked := diagnoses(fragments, stay.key, identify):
+        encounter["diagnosis"] = linked
     encounter = complete(encounter)
     return StayRecord(
         id=encounter_id,
@@ -248,14 +249,8 @@ def _when(stay: Stay, fact: str, at: int | None) -> str | None:
     return iso(at, zone)
 
 
-def _parts(said: list[Said], key: str, patient: str, encounter: str | None, identify: Identify) -> list[Json]:
-    """The resources said within a subject, with ids and references."""
-    found = []
-    for _, fragment in parts(said):
-        kind = fragment.resource["resourceType"]
-        resource = {**fragment.resource, "id": identify(kind, f"{key}|{fragment.local}")}
-        found.append(place(resource, patient, encounter))
-    return found
+def _standing(said: list[Said]) -> list[Fragment]:
+    return [fragment for _, fragment in parts(said)]
 
 
 def _owned(name: str, group: list[Said], patient: str, stays: tuple[StayRecord, ...], identify: Identify) -> list[Owned]:

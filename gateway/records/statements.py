@@ -112,12 +112,14 @@ class Fragment(NamedTuple):
     """A resource said within a subject: no id, no subject, no encounter; those follow from the fold.
 
     `local` identifies it within its subject and type ("http://hl7.org/fhir/sid/icd-10-cm|F20.0#1"); `action` is an HL7 action code (table 0206/0287:
-    A D U X C) where the segment has one, else "".
+    A D U X C) where the segment has one, else "". `link` is what the subject says of it beside the resource: use and rank of a stay's diagnosis.
+    A CareTeam fragment is one member of the subject's team. References within the subject are `records.placing`'s.
     """
 
     resource: Json
     local: str
     action: str = ""
+    link: Json | None = None
 
 
 class Shared(NamedTuple):

@@ -9,7 +9,8 @@ from gateway.fhir.references import place
 from gateway.fhir.required import complete
 from gateway.mappings.feeds.profile import FeedProfile, match
 from gateway.mappings.hl7v2.translate import translate
-from gateway.records.statements import Fragment, Identify, Json, Statement, Translation
+from gateway.records.placing import diagnoses, placed
+from gateway.records.statements import Identify, Json, Statement, Translation
 
 BASE = "https://gateway.invalid/fhir/"
 """Where the entries say they live: FHIR resolves relative references against it, and nobody can ever own that name (RFC 2606)."""
@@ -38,10 +39,10 @@ def bundle(translation: Translation, identify: Identify) -> Json:
             if statement.kind == "merge":
                 _merge(statement, entries, identify)
             elif statement.own is not None:
-                _add(_own(statement, translation, identify, patient, encounter), entries)
-                for fragments in statement.parts.values():
-                    for fragment in fragments:
-                        _add(_part(fragment, statement, identify, patient, encounter if statement.kind == "stay" else "", person), entries)
+                own = _own(statement, translation, identify, patient, encounter)
+                _add(own, entries)
+                if statement.parts:
+                    _parts(own, statement, f"Patient/{patient}", encounter if statement.kind == "stay" else person, identify, entries)
     for shared in translation.shared:
         _add(shared.resource, entries)
     return {"resourceType": "Bundle", "type": "transaction", "entry": list(entries.values())}
@@ -76,11 +77,14 @@ def _own(statement: Statement, translation: Translation, identify: Identify, pat
     return place(resource, f"Patient/{patient}", f"Encounter/{encounter}" if encounter and kind != "Encounter" else None)
 
 
-def _part(fragment: Fragment, statement: Statement, identify: Identify, patient: str, encounter: str, person: str) -> Json:
-    resource = place(fragment.resource, f"Patient/{patient}", f"Encounter/{encounter}" if encounter else None)
-    kind = resource["resourceType"]
-    resource["id"] = identify(kind, f"{encounter or person}|{fragment.local}")
-    return resource
+def _parts(own: Json, statement: Statement, patient: str, key: str, identify: Identify, entries: dict[str, Json]) -> None:
+    """What hangs on a person or, where the stay says it, on the stay."""
+    fragments = [fragment for group in statement.parts.values() for fragment in group]
+    within = f"Encounter/{own['id']}" if statement.kind == "stay" else None
+    for resource in placed(fragments, key, patient, within, identify):
+        _add(resource, entries)
+    if within and (linked := diagnoses(fragments, key, identify)):
+        own["diagnosis"] = linked
 
 
 def _merge(statement: Statement, entries: dict[str, Json], identify: Identify) -> None:

@@ -1,0 +1,79 @@
+"""Fragments -> resources: ids, the person and stay they belong to, and what they say of each other. Pure.
+
+A fragment may refer to another of the same subject by its local name (`local("RelatedPerson", name)`), or to the person (`PERSON`): who gets
+which id is known only here. Members of a team are told one by one, and make one CareTeam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from gateway.fhir.references import place
+from gateway.records.statements import Fragment, Identify, Json
+
+_LOCAL = "urn:gateway:local:"
+PERSON = f"{_LOCAL}Patient"
+"""What a reference says that means the person themselves."""
+_REFERRING = frozenset(("CareTeam", "Coverage", "DiagnosticReport", "AllergyIntolerance"))
+_TEAM = "care-team"
+_UNKNOWN_ROLE: list[Json] = [
+    {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK", "display": "unknown"}], "text": "unknown"}
+]
+
+
+def local(kind: str, name: str) -> str:
+    """What a reference says that means the fragment of that type and local name within the same subject."""
+    return f"{_LOCAL}{kind}|{name}"
+
+
+def placed(fragments: Iterable[Fragment], key: str, patient: str, encounter: str | None, identify: Identify) -> list[Json]:
+    """The resources of a subject known by `key`; `patient` and `encounter` are references ("Patient/…")."""
+    found: list[Json] = []
+    members: list[Json] = []
+    for fragment in fragments:
+        resource = fragment.resource
+        kind = resource["resourceType"]
+        if kind in _REFERRING:
+            resource = _resolved(resource, key, patient, identify)
+            if kind == "CareTeam":
+                members.append(resource)
+                continue
+        resource = place(resource, patient, encounter)
+        resource["id"] = identify(kind, f"{key}|{fragment.local}")
+        found.append(resource)
+    if members:
+        found.append(place({**_team(members), "id": identify("CareTeam", f"{key}|{_TEAM}")}, patient, encounter))
+    return found
+
+
+def diagnoses(fragments: Iterable[Fragment], key: str, identify: Identify) -> list[Json]:
+    """Encounter.diagnosis of the Conditions among a stay's fragments, with what each is to the stay (`Fragment.link`: use, rank)."""
+    return [
+        {"condition": {"reference": f"Condition/{identify('Condition', f'{key}|{fragment.local}')}"}, **(fragment.link or {})}
+        for fragment in fragments
+        if fragment.resource["resourceType"] == "Condition" and fragment.action != "D"
+    ]
+
+
+def _team(members: list[Json]) -> Json:
+    """One CareTeam of the members told: everybody with a role (US Core), once."""
+    team: Json = {"resourceType": "CareTeam", "status": "active", "name": "Care team"}
+    for member in members:
+        for element in ("participant", "reasonCode", "telecom", "managingOrganization"):
+            for one in member.get(element, ()):
+                if one not in team.setdefault(element, []):
+                    team[element].append(one)
+    team["participant"] = [one if "role" in one else {"role": _UNKNOWN_ROLE, **one} for one in team.get("participant", ())]
+    return team
+
+
+def _resolved(value: Any, key: str, patient: str, identify: Identify) -> Any:
+    if isinstance(value, dict):
+        found = {name: _resolved(one, key, patient, identify) for name, one in value.items()}
+        reference = found.get("reference")
+        if isinstance(reference, str) and reference.startswith(_LOCAL):
+            kind, _, name = reference.removeprefix(_LOCAL).partition("|")
+            found["reference"] = f"{kind}/{identify(kind, f'{key}|{name}')}" if name else patient
+        return found
+    return [_resolved(one, key, patient, identify) for one in value] if isinstance(value, list) else value
