@@ -41,25 +41,25 @@ _BLANKS = "\x0b\x1c\x1a\0 \t"
 class Segment:
     """One segment. `number` says which of its name it is in the message, from 1."""
 
-    __slots__ = ("_charset", "_delimiters", "_fields", "name", "number")
+    __slots__ = ("_charset", "_delimiters", "fields", "name", "number")
 
     def __init__(self, name: str, number: int, fields: list[str], delimiters: Delimiters, charset: str) -> None:
         self.name = name
         self.number = number
-        self._fields = fields  # its name, then its fields as sent: the position is the field's number
+        self.fields = fields  # its name, then its fields as sent: the position is the field's number; not to be changed
         self._delimiters = delimiters
         self._charset = charset
 
     def __len__(self) -> int:
         """The number of the last field."""
-        return len(self._fields) - 1
+        return len(self.fields) - 1
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.number}>"  # never the content
 
     def field(self, number: int) -> str:
         """The field as sent; "" when absent."""
-        fields = self._fields
+        fields = self.fields
         return fields[number] if number < len(fields) else ""
 
     def repetitions(self, number: int) -> list[str]:
@@ -69,7 +69,7 @@ class Segment:
 
     def value(self, field: int, component: int = 1, subcomponent: int = 1, repetition: int = 1) -> str:
         """One subcomponent, unescaped; "" when absent, and the two characters `""` for the HL7 null."""
-        fields = self._fields
+        fields = self.fields
         if field >= len(fields):
             return ""
         raw = fields[field]
@@ -155,7 +155,7 @@ class Message:
     def replaced(self, position: int, number: int, field: str) -> Message:
         """The message with another text in one field of the segment at `position` (from 0); this one stays as it is."""
         old = self.segments[position]
-        fields = [*old._fields]
+        fields = [*old.fields]
         fields[number] = field
         new = type(old)(old.name, old.number, fields, old._delimiters, old._charset)
         segments = [*self.segments]
@@ -267,7 +267,7 @@ def _segments(lines: list[str], header: Segment, problems: list[Problem]) -> tup
         same.append(segment)
         segments.append(segment)
     for position, pieces in torn.items():
-        fields = segments[position]._fields
+        fields = segments[position].fields
         fields += "\n".join([fields.pop(), *pieces]).split(separator)
     if torn:
         problems.append(Problem("", "100", "W", "There are line breaks within fields; they were kept as text. Send them as an escape sequence."))

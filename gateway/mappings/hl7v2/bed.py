@@ -17,6 +17,7 @@ def bed(context: Context) -> None:
         if reference is None:
             continue
         status = datatypes.tabled(context, context.one(npu, 2), _STATUSES, ("bed-status", "0116"), "NPU-2")
-        for known in context.shared.values():
-            if status and status.get("coding") and f"Location/{known.resource['id']}" == reference["reference"]:
-                known.resource["operationalStatus"] = status["coding"][0]
+        known = context.shared.get(reference["reference"])
+        if known is not None and status and status.get("coding"):
+            resource = {**known.resource, "operationalStatus": status["coding"][0]}
+            context.shared[reference["reference"]] = known._replace(resource=resource)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gateway.er7.reader import Segment
 from gateway.mappings import tables
 from gateway.mappings.hl7v2 import datatypes, shared
 from gateway.mappings.hl7v2.context import Context, place
 from gateway.mappings.hl7v2.values import Composite
+from gateway.mappings.tables import Coding
 from gateway.records.statements import DiagnosisFact, Fragment, Json
 
 _T = "http://terminology.hl7.org/CodeSystem/"
@@ -72,13 +73,20 @@ def _diagnosis(context: Context, dg1: Segment) -> Json | None:
     words = context.text(dg1, 4)
     if code is None:
         return {"text": words} if words else None
-    if words:
-        code.setdefault("text", words)
-    for coding in code.get("coding", ()):
-        if coding.get("system") == _SNOMED and not _CONCEPT_ID.fullmatch(coding["code"]):
-            del coding["system"]
-            context.report(place(dg1, 3), "103", "W", "The code is none of SNOMED CT, which it is said to be of; it was kept without a system.")
+    if words and "text" not in code:
+        code = {**code, "text": words}
+    codings = code.get("coding", ())
+    if any(coding.get("system") == _SNOMED and not _CONCEPT_ID.fullmatch(coding["code"]) for coding in codings):
+        context.report(place(dg1, 3), "103", "W", "The code is none of SNOMED CT, which it is said to be of; it was kept without a system.")
+        code = {**code, "coding": [_less_wrong(coding) for coding in codings]}
     return code
+
+
+def _less_wrong(coding: Coding) -> Coding:
+    """The coding without its system, where that is SNOMED CT and the code is none of its concepts' ids."""
+    if coding.get("system") != _SNOMED or _CONCEPT_ID.fullmatch(coding["code"]):
+        return coding
+    return {name: said for name, said in coding.items() if name != "system"}
 
 
 def _diagnosis_local(context: Context, dg1: Segment, code: Json) -> str:
@@ -117,12 +125,10 @@ def procedures(context: Context) -> list[Fragment]:
     for pr1 in context.message.all("PR1"):
         code = datatypes.concept(context, context.one(pr1, 3), datatypes.code_system(context.text(pr1, 2), context.facility))
         words = context.text(pr1, 4)
-        if code is None and words:
-            code = {}
+        if words and (code is None or "text" not in code):
+            code = {**(code or {}), "text": words}
         if code is None:
             continue
-        if words:
-            code.setdefault("text", words)
         action = context.text(pr1, 20).upper()
         resource: Json = {"resourceType": "Procedure", "status": "entered-in-error" if action == "D" else "completed", "code": code}
         performed = context.moment(pr1, 5)
@@ -176,7 +182,7 @@ def adverse_reactions(context: Context) -> list[Fragment]:
     return distinct(found)
 
 
-def _allergy(context: Context, segment: Segment, code: Json, kind: Composite | None, severity: str, reactions: list[Composite]) -> Json:
+def _allergy(context: Context, segment: Segment, code: Json, kind: Composite | None, severity: str, reactions: Sequence[Composite]) -> Json:
     resource: Json = {"resourceType": "AllergyIntolerance", "clinicalStatus": _ALLERGY_ACTIVE, "code": code}
     allergen = (context.local(kind[0], "allergen-type", "0127") or kind[0]).upper() if kind is not None else ""
     if allergen in _TYPES:

@@ -64,9 +64,18 @@ def concept(context: Context, cwe: Composite | None, default: str = "") -> Json 
     """CWE, CE, CNE, IS or ST -> CodeableConcept with all its codings; `default` is the system of a code whose sender names none.
 
     A code without a system is kept as a Coding without one. The text is what the sender's user saw: original text, else the first label.
+    What it gives may be given again, and is not to be changed.
     """
     if cwe is None:
         return None
+    known = cwe.known
+    if default not in known:
+        known[default] = _concept(context, cwe, default)
+    found: Json | None = known[default]
+    return found
+
+
+def _concept(context: Context, cwe: Composite, default: str) -> Json | None:
     code, text, other_code = cwe[0], cwe[1], cwe[3]
     found: Json = {}
     if code:
@@ -104,7 +113,11 @@ def listed(context: Context, cwe: Composite | None, where: str, table: str = "",
     """A CodeableConcept of a user-defined table: of HL7's own system where the code is one of `codes`, else of the sender's, by the field `where`."""
     if cwe is None:
         return None
-    return concept(context, cwe, V2 + table if cwe[0] in codes else local_system(context, where))
+    known = cwe.known
+    if where not in known:
+        known[where] = _concept(context, cwe, V2 + table if cwe[0] in codes else local_system(context, where))
+    found: Json | None = known[where]
+    return found
 
 
 def tabled(context: Context, cwe: Composite | None, table: dict[str, Coding], names: tuple[str, ...], where: str) -> Json | None:
@@ -114,15 +127,23 @@ def tabled(context: Context, cwe: Composite | None, table: dict[str, Coding], na
     """
     if cwe is None:
         return None
+    known = cwe.known
+    if where not in known:
+        known[where] = _tabled(context, cwe, table, names, where)
+    found: Json | None = known[where]
+    return found
+
+
+def _tabled(context: Context, cwe: Composite, table: dict[str, Coding], names: tuple[str, ...], where: str) -> Json | None:
     code = cwe[0]
     standard = (context.local(code or cwe[1], *names) if names else "") or code
     found = table.get(standard.upper()) or (table.get(cwe[1].upper()) if cwe[1] else None) or (table.get(cwe[3].upper()) if cwe[3] else None)
     if found is None:
-        return concept(context, cwe, local_system(context, where))
+        return _concept(context, cwe, local_system(context, where))
     words = cwe[8] or cwe[1]
     result: Json = {"coding": [found]}
     if code and cwe[2] and code_system(cwe[2], context.facility) != found["system"]:
-        own = concept(context, cwe) or {}
+        own = _concept(context, cwe, "") or {}
         result["coding"] = [found, *(one for one in own.get("coding", ()) if (one.get("system"), one["code"]) != (found["system"], found["code"]))]
     result["text"] = words or found["display"]
     return result

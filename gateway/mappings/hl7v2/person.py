@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateway.er7.reader import Segment
 from gateway.mappings import tables
 from gateway.mappings.hl7v2 import datatypes, keys, shared
@@ -212,7 +214,7 @@ def _extensions(context: Context, pid: Segment) -> list[Json]:
     return found
 
 
-def _us_core(context: Context, said: list[Composite], extension: str, table: dict[str, tables.Coding], names: tuple[str, ...]) -> Json | None:
+def _us_core(context: Context, said: Sequence[Composite], extension: str, table: dict[str, tables.Coding], names: tuple[str, ...]) -> Json | None:
     """US Core's race or ethnicity: the OMB categories that the codes name, other CDC codes as details, and the text, which it always wants."""
     inner: list[Json] = []
     words: list[str] = []

@@ -1,60 +1,72 @@
 """Composite values: one repetition of a field -> its components, ready for FHIR. The thin layer between the reader and the maps.
 
 Every map reads through here, so that what FHIR forbids in a string never gets into one: characters below space other than tab and line
-break, odd white space, white space at either end, and HL7's null `""`, which is not a value (`Context.nulled` asks for it).
+break, odd white space, white space at either end, and HL7's null `""`, which is not a value.
+
+The same doctor, ward or code stands in many fields of many messages. What a value was read as is therefore remembered from one message of a
+sender to the next, and what maps made of it lies with it (`Composite.known`). All of it is bounded, follows from the text alone, and never changes.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from gateway.er7.escapes import unescape
-from gateway.er7.reader import Delimiters, Message
+from gateway.er7.reader import Delimiters
 
 WIDTH = 25
 """XCN, the widest data type, has 25 components: every composite is filled up to that, so that maps index without looking."""
 
-_FILL = ("",) * WIDTH
+MOST = 1024
+"""How many values of one sender are remembered. When it is full, all are forgotten: those that repeat come back at once."""
+
+LONGEST = 256
+"""Longer values (texts, documents) do not repeat, and are not remembered."""
+
+_FILL = tuple(("",) * (WIDTH - have) for have in range(WIDTH + 1))
 _NONE: dict[int, list[str]] = {}
-_ALLOWED = bytes(range(32, 127)) + b"\t\r\n"
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
 
 
 class Composite(list[str]):
-    """The components of one repetition, unescaped, each its first subcomponent; `subcomponents` has those components (from 0) that hold more."""
+    """The components of one repetition, unescaped, each its first subcomponent.
 
-    __slots__ = ("raw", "subcomponents")
+    `subcomponents` has those components (from 0) that hold more; `known` is where maps keep what they made of this value, each under its own name.
+    """
+
+    __slots__ = ("known", "raw", "subcomponents")
     raw: str
     subcomponents: dict[int, list[str]]
+    known: dict[Any, Any]
 
     def hierarchic(self, component: int) -> tuple[str, str, str]:
         """An HD in that component (from 0): namespace, universal id, type of the universal id."""
-        parts = self.subcomponents.get(component)
+        parts = self.subcomponents.get(component) if self.subcomponents else None
         if parts is None:
             return self[component], "", ""
         return parts[0], parts[1], parts[2] if len(parts) > 2 else ""
 
 
-class Values:
-    """Reads the composite values of one message."""
+class Values(dict[str, "Composite | None"]):
+    """One repetition as sent -> its components; None when all of them are empty. For one way of writing: delimiters and character set."""
 
-    __slots__ = ("_charset", "_clean", "_delimiters", "_known")
+    __slots__ = ("_charset", "_delimiters")
 
-    def __init__(self, message: Message) -> None:
-        self._delimiters: Delimiters = message.delimiters
-        self._charset = message.charset
-        self._clean = _is_clean(message.text)
-        self._known: dict[str, Composite | None] = {}  # the same doctor, ward or code stands in many fields
+    def __init__(self, delimiters: Delimiters, charset: str) -> None:
+        super().__init__()
+        self._delimiters = delimiters
+        self._charset = charset
 
-    def composite(self, raw: str) -> Composite | None:
-        """One repetition as sent -> its components; None when all of them are empty. Never change what it gives: it may be given again."""
-        try:
-            return self._known[raw]
-        except KeyError:
-            self._known[raw] = composite = self._composite(raw)
-            return composite
+    def __missing__(self, raw: str) -> Composite | None:
+        composite = self._composite(raw)
+        if len(raw) <= LONGEST:
+            if len(self) >= MOST:
+                self.clear()
+            self[raw] = composite
+        return composite
 
     def _composite(self, raw: str) -> Composite | None:
         delimiters = self._delimiters
@@ -69,16 +81,18 @@ class Values:
                     parts[position] = several[0]
                 else:
                     parts[position] = self.text(part)
-        elif delimiters.escape in raw or '""' in raw or not self._clean:
+        elif delimiters.escape in raw or '""' in raw or not raw.isprintable():
             parts = [self.text(part) for part in parts]
-        elif " " in raw or "\t" in raw or "\n" in raw:
+        elif " " in raw:
             parts = [part.strip() for part in parts]
         if not any(parts) and not (subcomponents and any(any(several) for several in subcomponents.values())):
             return None
         composite = Composite(parts)
-        composite += _FILL[len(parts) :]
+        if len(parts) < WIDTH:
+            composite += _FILL[len(parts)]
         composite.raw = raw
         composite.subcomponents = subcomponents
+        composite.known = {}
         return composite
 
     def text(self, raw: str) -> str:
@@ -87,13 +101,6 @@ class Values:
             return ""
         if self._delimiters.escape in raw:
             raw = unescape(raw, self._delimiters, self._charset)
-            return _FORBIDDEN.sub(" ", raw).strip()
-        if not self._clean:
+        if not raw.isprintable():  # what is printable holds nothing forbidden; of the rest, tabs and line breaks are allowed
             raw = _FORBIDDEN.sub(" ", raw)
         return raw.strip()
-
-
-def _is_clean(text: str) -> bool:
-    if text.isascii():
-        return not text.encode("ascii").translate(None, _ALLOWED)
-    return _FORBIDDEN.search(text) is None

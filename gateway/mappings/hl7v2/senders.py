@@ -1,0 +1,98 @@
+"""Who sends, with its ways: what its values mean, remembered from message to message.
+
+A cache and nothing more. What is remembered follows from the profile, the header's first fields, the installation's ids and the text of the value, so
+that translation stays a pure function. The same doctors, wards and codes stand in most messages of a hospital, and need be read once.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, tzinfo
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from gateway.er7 import dates
+from gateway.er7.dates import Moment
+from gateway.er7.reader import Delimiters, Message
+from gateway.mappings.feeds.profile import FeedProfile
+from gateway.mappings.hl7v2 import keys
+from gateway.mappings.hl7v2.values import LONGEST, MOST, Values
+from gateway.records.statements import Identify, Json, Shared
+
+_MOST_SENDERS = 64
+
+
+class Known(NamedTuple):
+    """What a value names: the reference to it (None where it names nobody), and the shared resources behind it by their own references."""
+
+    reference: Json | None
+    shared: tuple[tuple[str, Shared], ...] = ()
+
+
+@lru_cache(maxsize=256)
+def _zone(name: str) -> tzinfo | None:
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError):
+        return None
+
+
+class _Moments(dict[str, "Moment | None"]):
+    """A time as sent -> the moment that it names in the sender's zone. Bounded as values are."""
+
+    __slots__ = ("_zone",)
+
+    def __init__(self, zone: tzinfo) -> None:
+        super().__init__()
+        self._zone = zone
+
+    def __missing__(self, raw: str) -> Moment | None:
+        if len(self) >= MOST:
+            self.clear()
+        moment = dates.parse(raw, self._zone)
+        if len(raw) <= LONGEST:
+            self[raw] = moment
+        return moment
+
+
+class Sender:
+    """One sender with its ways: what its values mean, remembered from message to message."""
+
+    __slots__ = ("facility", "hospitals", "identify", "key", "moments", "profile", "values", "zone", "zone_name")
+
+    def __init__(self, message: Message, profile: FeedProfile, identify: Identify) -> None:
+        self.profile = profile
+        self.identify = identify
+        self.values = values = Values(message.delimiters, message.charset)
+        header = message.header
+        name = values.text(header.value(4)) or values.text(header.value(4, 2)) or values.text(header.value(3))
+        self.facility = keys.escape(name.upper()) or "unknown"  # part of keys: whose numbers they are
+        self.key = profile.name if profile.name != "default" else name or "unknown"  # StayFacts.facility
+        zone = _zone(profile.timezone or "UTC")
+        self.zone_name = profile.timezone or "UTC" if zone is not None else "UTC"
+        self.zone: tzinfo = zone or UTC
+        self.moments = _Moments(self.zone)
+        self.hospitals: dict[str, Known] = {}
+
+
+_senders: dict[tuple[str, str, str, str, Delimiters], Sender] = {}
+
+
+def of(message: Message, profile: FeedProfile, identify: Identify) -> Sender:
+    """The sender of a message."""
+    header = message.header
+    slot = (profile.name, header.field(3), header.field(4), message.charset, message.delimiters)
+    known = _senders.get(slot)
+    if known is None or known.identify is not identify or (known.profile is not profile and known.profile != profile):
+        if len(_senders) >= _MOST_SENDERS:
+            _senders.clear()
+        _senders[slot] = known = Sender(message, profile, identify)
+    return known
+
+
+def shared(sender: Sender, kind: str, key: str, resource: Json, display: str = "", behind: tuple[tuple[str, Shared], ...] = ()) -> Known:
+    """A shared resource, which gets its id, with the reference to it and `behind` what it refers to itself."""
+    resource["id"] = name = sender.identify(kind, key)
+    reference = f"{kind}/{name}"
+    said: Json = {"reference": reference, "display": display} if display else {"reference": reference}
+    return Known(said, (*behind, (reference, Shared(key, resource))))
