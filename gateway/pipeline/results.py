@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 
@@ -59,18 +59,49 @@ def results(entries: list[Entry], as_of: int, configuration: Configuration) -> R
         person = label_person(of_programs(record, programs))
         consents_change = next_change(person, moment(as_of))
         found.look(microseconds(consents_change) if consents_change is not None else None)
-        assessed = _assess(person, as_of, configuration, found)
+        kept_from: frozenset[tuple[str, str]] = frozenset()
+        while True:
+            assessed = _assess(person, as_of, configuration, found, kept_from)
+            views = [_for_agency(person, agency, visible, as_of, configuration, found, private) for agency, visible in _routed(assessed)]
+            lost = frozenset((name, view.agency) for view in views for name in view.visible - view.transitions.keys()) - kept_from
+            if not lost:
+                break
+            kept_from |= lost
         _view(ALL, person, assessed, configuration, found)
-        routed: dict[str, set[str]] = {}
-        for transition in assessed.values():
-            if transition.agency is not None:
-                routed.setdefault(transition.agency, set()).add(transition.id)
-        for agency, visible in sorted(routed.items()):
-            shown = disclose(person, agency, frozenset(visible), moment(as_of), private)
-            theirs = _assess(shown.basis, as_of, configuration, found)
-            mine = {name: each for name, each in theirs.items() if name in visible and each.agency == agency}
-            _view(agency, shown.person, mine, configuration, found)
+        for view in views:
+            _view(view.agency, view.person, view.transitions, configuration, found)
     return found
+
+
+class AgencyView(NamedTuple):
+    """One agency's view of a person. What is among `visible` and not among `transitions` was routed to it by facts that it may not know: shown
+    to nobody, that client would be lost, so it is kept from the agency and goes to the next, or to the coordinator."""
+
+    agency: str
+    visible: frozenset[str]
+    person: PersonRecord
+    transitions: dict[str, Transition]
+
+
+def _routed(assessed: dict[str, Transition]) -> list[tuple[str, frozenset[str]]]:
+    """Each agency with the transitions that are routed to it."""
+    agencies = sorted({each.agency for each in assessed.values() if each.agency is not None})
+    return [(agency, frozenset(name for name, each in assessed.items() if each.agency == agency)) for agency in agencies]
+
+
+def _for_agency(
+    person: PersonRecord,
+    agency: str,
+    visible: frozenset[str],
+    as_of: int,
+    configuration: Configuration,
+    found: Results,
+    private: frozenset[tuple[str, str]],
+) -> AgencyView:
+    """The person as an agency may know of them, and the transitions that are its own by what it may know."""
+    shown = disclose(person, agency, visible, moment(as_of), private)
+    theirs = _assess(shown.basis, as_of, configuration, found)
+    return AgencyView(agency, visible, shown.person, {name: each for name, each in theirs.items() if name in visible and each.agency == agency})
 
 
 def told_by_alone(entries: Iterable[Entry], programs: frozenset[str]) -> frozenset[tuple[str, str]]:
@@ -103,12 +134,17 @@ def of_programs(person: PersonRecord, programs: frozenset[str]) -> PersonRecord:
     return replace(person, stays=stays, **cast(Any, lists))
 
 
-def _assess(person: PersonRecord, as_of: int, configuration: Configuration, found: Results) -> dict[str, Transition]:
-    """The person's transitions by id."""
+def _assess(
+    person: PersonRecord, as_of: int, configuration: Configuration, found: Results, kept_from: frozenset[tuple[str, str]] = frozenset()
+) -> dict[str, Transition]:
+    """The person's transitions by id; `kept_from` are (transition, agency) pairs beside those that the client's consents leave out."""
     policy, now = configuration.policy, moment(as_of)
     who = assessment.client(person)
     agencies = tuple(each.id for each in policy.agencies)
-    bare = {record.id: assessment.stay(person, record, who, (), withheld_from(person, record, agencies, now)) for record in person.stays}
+    bare = {}
+    for record in person.stays:
+        withheld = withheld_from(person, record, agencies, now) | {agency for name, agency in kept_from if name == record.transition}
+        bare[record.id] = assessment.stay(person, record, who, (), withheld)
     visits: list[Visit] = []
     for record in person.stays:
         answer = psychiatric(bare[record.id], policy)[0]

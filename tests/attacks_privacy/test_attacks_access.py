@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,11 +16,11 @@ NEVER = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
-def case(attacked: Town) -> Iterator[tuple[Town, str, str]]:
+def case(attacked: Town) -> tuple[Town, str, str]:
     """The town, a Patient of River's and one of Harbor's."""
     mine = attacked.discharged(Client("2001", "Adair^Ruth"))
     theirs = attacked.discharged(Client("2002", "Bell^Omar", postal_code="62501"))
-    yield attacked, mine, theirs
+    return attacked, mine, theirs
 
 
 SHARED = ("Organization/", "Device/", "Practitioner/", "Location/")

@@ -13,7 +13,8 @@ import pytest
 from tests.attacks_privacy.town import MAJOR_DEPRESSION, OPIOIDS, Client, Json, Town, consent, pv1
 
 SECRET = re.compile(
-    rb"cedar[ -]?r|CEDAR|DETOX|NORTH\b|Whitehorse|opioid|(?-i:\bF1\d(?:\.|\b))|alcohol|substance|42CFRPart2|NORDSCLCD|OPIOIDUD|\bSUD\b|redact|withheld from|CE-\d",
+    rb"cedar[ -]?r|CEDAR|DETOX|NORTH\b|Whitehorse|opioid|(?-i:\bF1\d(?:\.|\b))|alcohol|substance"
+    rb"|42CFRPart2|NORDSCLCD|OPIOIDUD|\bSUD\b|redact|withheld from|CE-\d",
     re.IGNORECASE,
 )
 
@@ -164,6 +165,7 @@ def test_consent_opens_to_the_one_it_names_until_it_ends_and_closes_without_a_tr
         for tail in ("", "/_history", "/_history/1", "/_history/2", "/_history/3"):
             assert river.get(f"/fhir/{key}{tail}").status_code == 404, key + tail
     assert river.feed(river.feed(cursor)[1])[0] == []
+    assert [key for key, value in river.everything(NEVER).items() if b"Cedar Ridge" in value] == []
 
 
 def test_revoking_counts_at_once_and_a_deny_wins(attacked: Town) -> None:

@@ -1,4 +1,4 @@
-"""The closed loop under attack: races, declines, bookings that come and go, clients who die, move or were never discharged; and pollers that must not miss."""
+"""The closed loop under attack: races, declines, bookings that come and go, clients who die or move; and pollers that must not miss."""
 
 from __future__ import annotations
 
@@ -178,6 +178,16 @@ def test_a_merge_keeps_the_agencys_client_readable_under_the_old_id_and_the_new(
         assert attacked.river.get(f"/fhir/{link['other']['reference']}").status_code == 200
 
 
+def test_a_client_whose_stay_is_psychiatric_only_by_what_the_agency_may_not_know_goes_to_the_coordinator(attacked: Town) -> None:
+    """By what River may know the stay is undecided, so River cannot have it; it must not stand with River on the coordinator's list."""
+    who = Client("4012", "Orr^Sue")
+    telling = "DG1|1||F32.89^Depressive disorder after years of alcohol^I10|||F|||||||||1"
+    patient = attacked.discharged(who, telling, unit="OBS9")
+    assert (row(attacked.coordinator, patient)["queue"], row(attacked.coordinator, patient)["agency"]) == ("coordinator", None)
+    assert attacked.river.get(f"/fhir/Patient/{patient}").status_code == 404
+    assert row(attacked.coordinator, patient)["psychiatric"]["answer"] == "yes"
+
+
 def test_pollers_that_apply_the_feed_hold_exactly_what_is_theirs(attacked: Town) -> None:
     """Random doings of hospitals, agencies and the clock; pollers look now and then. At the end each holds what a fresh reader is given."""
     chance = random.Random(7)
@@ -191,7 +201,7 @@ def test_pollers_that_apply_the_feed_hold_exactly_what_is_theirs(attacked: Town)
         pollers[partner] = (cursor, held)
 
     people = [Client(f"45{number:02}", f"Poll^P{number}", postal_code=code) for number, code in enumerate(("62701", "62501", "62905", "60000"))]
-    for step in range(60):
+    for _ in range(60):
         who, partner = chance.choice(people), chance.choice(list(pollers))
         admitted = attacked.at - timedelta(days=10)
         match chance.randrange(7):

@@ -1,4 +1,4 @@
-"""A town under attack: a real gateway on real sockets, its hospitals' messages, and partners with tokens of their own and the widest scopes there are."""
+"""A town under attack: a real gateway on real sockets, its hospitals' messages, and partners with tokens of the widest scopes there are."""
 
 from __future__ import annotations
 
