@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -271,16 +269,8 @@ def test_what_is_written_is_read(content: list[list[list[str]]]) -> None:
     ],
     ids=["document", "broken lines", "segments", "blanks", "framing bytes", "repetitions"],
 )
-def test_time_grows_with_the_size_and_not_its_square(shape) -> None:
-    def took(size: int) -> float:
-        data = shape(size)
-        best = float("inf")
-        for _ in range(3):
-            start = time.perf_counter()
-            for piece in split(data):
-                message = read(piece)
-                message.segments[-1].value(5)
-            best = min(best, time.perf_counter() - start)
-        return best
-
-    assert took(1_000_000) < took(50_000) * 20 * 5 + 0.05  # twenty times the bytes; the square would be four hundred times
+def test_a_message_of_a_megabyte_is_read(shape) -> None:
+    for piece in split(shape(1_000_000)):  # benchmarks/reader.py measures that the time grows with the size and not its square
+        message = read(piece)
+        message.segments[-1].value(5)
+    assert message.control_id

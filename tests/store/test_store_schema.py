@@ -115,17 +115,15 @@ def test_an_older_store_is_not_migrated_under_a_server(tmp_path: Path, monkeypat
         open_sqlite(tmp_path / "gateway.db")
 
 
-def test_a_current_store_opens_quickly_and_without_sqlalchemy(tmp_path: Path) -> None:
+def test_a_current_store_opens_without_sqlalchemy(tmp_path: Path) -> None:
     open_sqlite(tmp_path / "gateway.db").close()
     program = (
-        "import sys, time; begun = time.perf_counter(); from pathlib import Path; from gateway.store.sqlite import open_sqlite;"
-        "store = open_sqlite(Path(sys.argv[1])); store.installation_key(); took = time.perf_counter() - begun;"
-        "print(took, 'sqlalchemy' in sys.modules, 'alembic' in sys.modules)"
+        "import sys; from pathlib import Path; from gateway.store.sqlite import open_sqlite;"
+        "store = open_sqlite(Path(sys.argv[1])); store.installation_key();"
+        "print('sqlalchemy' in sys.modules, 'alembic' in sys.modules)"
     )
     answer = subprocess.run([sys.executable, "-c", program, str(tmp_path / "gateway.db")], capture_output=True, text=True, check=True)
-    took, *loaded = answer.stdout.split()
-    assert loaded == ["False", "False"]
-    assert float(took) < 1  # 0.05 s on an idle machine
+    assert answer.stdout.split() == ["False", "False"]
 
 
 def test_the_interface_loads_no_implementation() -> None:
