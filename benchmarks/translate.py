@@ -73,7 +73,7 @@ _OWN = (
 
 def messages(number: int, seed: int = 1) -> list[bytes]:
     """So many messages of the same shape and size, each about somebody else."""
-    chance = random.Random(seed)  # noqa: S311 - nothing secret
+    chance = random.Random(seed)
     made = []
     for _ in range(number):
         text = MESSAGE.decode()
@@ -125,7 +125,7 @@ def rates(rounds: int = 12, each: int = 500) -> tuple[float, float]:
 
 def with_document(size: int) -> bytes:
     """An MDM^T02 with a document of about so many bytes in Base64."""
-    document = b64encode(random.Random(size).randbytes(size * 3 // 4)).decode()  # noqa: S311
+    document = b64encode(random.Random(size).randbytes(size * 3 // 4)).decode()
     return "\r".join(
         (
             r"MSH|^~\&|REG|STMARY|GW|COUNTY|20261122080001||MDM^T02^MDM_T02|M1|P|2.5.1",

@@ -260,14 +260,6 @@ def test_mental_health_services_by_the_profile() -> None:
     assert (kind("M1^medication management"), kind("DENT^Dental"), kind("X^Follow-up")) == (True, False, None)
 
 
-def test_what_no_resource_has_a_place_for_is_kept() -> None:
-    found = dict(translated(message("ADT^A01", PID, "PV1|1|I|BHU" + "|" * 17 + "SELFPAY", "ZPD|1|VETERAN^Y")).kept)
-    assert found["PV1-20"] == "SELFPAY"
-    assert found["ZPD-2"] == "VETERAN^Y"
-    ignored = replace(PROFILE, ignore=("ZPD-2",))
-    assert "ZPD-2" not in dict(translated(message("ADT^A01", PID, "PV1|1|I|BHU", "ZPD|1|VETERAN^Y"), ignored).kept)
-
-
 def test_translation_is_pure() -> None:
     """The same message, profile and receipt give the same translation."""
     data = message("ADT^A01", PID, "PV1|1|I|BHU^2^A|||ED|Z^Hay^Jo", "DG1|1||F33.2^X^I10C", "OBX|1|NM|A||1")
@@ -277,11 +269,6 @@ def test_translation_is_pure() -> None:
 
 def test_the_time_of_receipt_is_in_utc_microseconds() -> None:
     assert datetime.fromtimestamp(RECEIVED / 1_000_000, UTC).isoformat() == "2026-11-22T18:00:00+00:00"
-
-
-def test_what_is_mapped_is_not_kept_as_well() -> None:
-    paths = {path for path, _ in translated(message("ADT^A01", PID, "PV1|1|I|BHU", "AL1|1|DA|7980^Penicillin|SV|Hives")).kept}
-    assert paths == {"MSH-5", "MSH-6"}
 
 
 def test_deleting_a_person_is_said() -> None:

@@ -45,8 +45,11 @@ _PRIMARY: list[Json] = [{"coding": [{"system": _PARTICIPATION, "code": "PPRF", "
 _PERFORMER: list[Json] = [{"coding": [{"system": _PARTICIPATION, "code": "SPRF", "display": "secondary performer"}]}]
 
 
-def statement(context: Context, person: tuple[str, ...]) -> Statement:
-    """The appointment. Raises Invalid, with the place, without SCH, or with neither a number nor a time: what it is about cannot be known then."""
+def statement(context: Context, person: tuple[str, ...], beside: list[Json]) -> Statement:
+    """The appointment; `beside` is what PV1 names of a visit that is no stay of its own, which is not where the appointment is.
+
+    Raises Invalid, with the place, without SCH, or with neither a number nor a time: what it is about cannot be known then.
+    """
     sch = context.message.first("SCH")
     if sch is None:
         raise Invalid("A scheduling message needs an SCH segment", location="SCH", condition="100")
@@ -63,6 +66,8 @@ def statement(context: Context, person: tuple[str, ...]) -> Statement:
         names = _by_time(context, person, own)
     _what(context, sch, own, facts, status)
     _who_and_where(context, sch, own, facts)
+    if beside:
+        own["supportingInformation"] = beside
     _kind(context, facts)
     return Statement("appointment", names, person, own, facts=facts)
 

@@ -42,8 +42,11 @@ _SUBTYPES = {"PDF": "pdf", "RTF": "rtf", "HTML": "html", "XML": "xml", "JPEG": "
 _TEXT_TYPES = ("TX", "FT", "ST", "")
 
 
-def statement(context: Context, person: tuple[str, ...]) -> Statement:
-    """The document; one without a number is known by its message alone. Raises Invalid, with the place, without TXA."""
+def statement(context: Context, person: tuple[str, ...], beside: list[Json]) -> Statement:
+    """The document; `beside` is what PV1 names of a visit that is no stay of its own. One without a number is known by its message alone.
+
+    Raises Invalid, with the place, without TXA.
+    """
     txa = context.message.first("TXA")
     if txa is None:
         raise Invalid("A document message needs a TXA segment", location="TXA", condition="100")
@@ -64,6 +67,8 @@ def statement(context: Context, person: tuple[str, ...]) -> Statement:
     content = _content(context, txa)
     if content:
         own["content"] = content
+    if beside:
+        own["context"] = {"related": beside}
     return Statement("document", (key,), person, own)
 
 

@@ -1,8 +1,8 @@
-"""Every value that a message holds, one by one: what `explain` counts."""
+"""Every value that a message holds, one by one: what `explain` counts. And messages with another value, or without some."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from gateway.er7.reader import Message
@@ -64,3 +64,12 @@ def exchanged(message: Message, place: Place, value: str) -> Message:
     components[component - 1] = between.subcomponent.join(pieces)
     repetitions[repetition - 1] = between.component.join(components)
     return message.replaced(position, number, between.repetition.join(repetitions))
+
+
+def without(message: Message, paths: Collection[str]) -> Message:
+    """The message without the fields at those paths ("PID-22"): what a feed's profile says to ignore."""
+    for position, segment in enumerate(message.segments):
+        for number in range(1, len(segment) + 1):
+            if f"{segment.name}-{number}" in paths and segment.field(number):
+                message = message.replaced(position, number, "")
+    return message

@@ -96,6 +96,18 @@ def says_anything(context: Context, pv1: Segment | None, named: Visit) -> bool:
     return bool(said)
 
 
+def mentioned(context: Context, pv1: Segment | None) -> list[Json]:
+    """The ward and the doctors that PV1 names, as references: all that can be told of a visit that has no number, in a message about something else.
+
+    Which of the person's stays it is cannot be known, and a new one is not to be made of it.
+    """
+    if pv1 is None:
+        return []
+    said = [shared.location(context, context.one(pv1, 3))]
+    said += [shared.practitioner(context, xcn) for field in (7, 8, 9, 17, 52) for xcn in context.every(pv1, field)]
+    return [one for position, one in enumerate(said) if one and one not in said[:position]]
+
+
 def statement(
     context: Context,
     pv1: Segment | None,

@@ -9,7 +9,7 @@ A map a segment group, each reading through `Context`; this module only decides 
     TXA OBX              -> document
 
 Accounting (`explain`) needs nothing here: as translation is pure and quick, what a value led to is found by translating the message with
-that value and without it.
+that value and with another.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gateway.mappings.feeds.profile import FeedProfile
 from gateway.mappings.hl7v2 import appointment, bed, clinical, coverage, document, events, groups, joins, merge, observations, person, related, stay
 from gateway.mappings.hl7v2.context import Context
 from gateway.mappings.hl7v2.events import Event
-from gateway.mappings.hl7v2.kept import kept
+from gateway.mappings.hl7v2.populated import without
 from gateway.records.statements import DiagnosisFact, Fragment, Heading, Identify, Statement, Translation
 
 VERSIONS = frozenset(("2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2", "2.9", "2.9.1"))
@@ -36,6 +36,8 @@ def translate(message: Message, profile: FeedProfile, received: int, identify: I
     less is mapped as far as it goes, and named in `reports`.
     """
     event = events.find(message.type, _trigger(message))
+    if profile.ignore:
+        message = without(message, profile.ignore)
     context = Context(message, profile, event, received, identify)
     heading = _heading(context)
     pid = message.first("PID")
@@ -44,7 +46,7 @@ def translate(message: Message, profile: FeedProfile, received: int, identify: I
     if event.subject == "place":
         bed.bed(context)
     statements = _of_everybody(context, pid) if pid is not None else []
-    return Translation(heading, tuple(statements), tuple(context.shared.values()), tuple(context.reports), kept(context))
+    return Translation(heading, tuple(statements), tuple(context.shared.values()), tuple(context.reports))
 
 
 def _trigger(message: Message) -> str:
@@ -89,10 +91,9 @@ def _statements(context: Context, pid: Segment) -> list[Statement]:
         statements += merge.statements(context)
     if spoken:
         statements.append(stay.statement(context, pv1, named, who, of_stay, diagnoses))
-    if event.subject == "appointment":
-        statements.append(appointment.statement(context, who))
-    elif event.subject == "document":
-        statements.append(document.statement(context, who))
+    if event.subject in ("appointment", "document"):
+        about = appointment.statement if event.subject == "appointment" else document.statement
+        statements.append(about(context, who, [] if spoken else stay.mentioned(context, pv1)))
     return statements
 
 
