@@ -188,6 +188,9 @@ class Writer(Protocol):
         """Likewise, to be withdrawn."""
 
     # the clock
+    def tick(self) -> int:
+        """A moment for something decided in this transaction: now, and strictly above every one given before, also if the clock stepped back."""
+
     def due(self, now: int, limit: int) -> list[int]:
         """Partitions whose next look has come, the longest waiting first."""
 

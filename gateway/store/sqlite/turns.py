@@ -11,6 +11,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ class Turns:
         self._busy = busy
         self._next, self._writing = threading.Lock(), threading.Lock()
         self._next_process = os.open(path.with_name(path.name + "-next"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._close = weakref.finalize(self, os.close, self._next_process)  # also for a store that nobody closed
 
     @contextmanager
     def transaction(self, connection: sqlite3.Connection) -> Iterator[None]:
@@ -43,7 +45,7 @@ class Turns:
     def close(self) -> None:
         """Waits for the transaction that is under way, and allows no other."""
         self._writing.acquire()
-        os.close(self._next_process)
+        self._close()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -39,6 +39,9 @@ class SqliteWriter:
         self._position = max(self._now, self._position + 1)
         return self._position
 
+    def tick(self) -> int:
+        return self._next_position()
+
     def finish(self) -> None:
         """The last statement before COMMIT."""
         if self._doomed or not self._connection.in_transaction:
