@@ -18,7 +18,7 @@ import structlog
 
 from gateway import __version__
 from gateway.api.services import Changes
-from gateway.errors import Unavailable, Usage
+from gateway.errors import Forbidden, Unavailable, Usage
 from gateway.logs import logs_as_json as logs_as_json
 from gateway.pipeline import Configuration, Journey
 from gateway.pipeline.own import put_own_resources
@@ -208,24 +208,36 @@ def application(gateway: Gateway) -> FastAPI:
     app = FastAPI(title="Care-transition gateway", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(discovery.router(gateway.base_url))
     app.include_router(endpoints.router(store.credentials, base_url=gateway.base_url, clock=time.time, key_sets=KeySets(time.time)))
-    app.include_router(hl7v2_over_http.router(hl7v2_requests(gateway, services), body_bytes=settings.http.max_body))
+    app.include_router(hl7v2_over_http.router(hl7v2_requests(gateway), admit=hl7v2_senders(services), body_bytes=settings.http.max_body))
     app.include_router(api(services))
     app.include_router(pages.pages(shown))
     guard(app, services.registry)
     return app
 
 
-def hl7v2_requests(gateway: Gateway, services: Services) -> Callable[[bytes, Request], Awaitable[bytes | None]]:
-    """What POST /hl7/v2 does with a message: a hospital's client, bound to its feeds, with a scope for Bundle."""
-    from gateway.pipeline import Received
+def hl7v2_senders(services: Services) -> Callable[[Request], None]:
+    """Who may call POST /hl7/v2: a hospital's client, bound to its feeds, or the operator's; with a scope for Bundle."""
     from gateway.smart.access import require
 
-    async def handle(raw: bytes, request: Request) -> bytes | None:
+    def admit(request: Request) -> None:
         caller = services.authenticate(request.headers.get("authorization"))
         require(caller, "Bundle", "c")
-        bound = caller.feeds or ((caller.organization,) if caller.role == "hospital" else ())
+        if caller.role not in ("hospital", "operator"):
+            raise Forbidden("this client is no hospital's", advice="Ask the operator to register it with the role hospital.")
+        request.state.client = caller.client
+        request.state.feeds = caller.feeds or ((caller.organization,) if caller.role == "hospital" else ())
+
+    return admit
+
+
+def hl7v2_requests(gateway: Gateway) -> Callable[[bytes, Request], Awaitable[bytes | None]]:
+    """What POST /hl7/v2 does with a message of somebody who was admitted: through the journey."""
+    from gateway.pipeline import Received
+
+    async def handle(raw: bytes, request: Request) -> bytes | None:
+        received = Received("hl7v2", raw, ",".join(request.state.feeds), {"client": request.state.client})
         try:
-            outcome = await asyncio.wrap_future(gateway.journey.submit(Received("hl7v2", raw, ",".join(bound), {"client": caller.client})))
+            outcome = await asyncio.wrap_future(gateway.journey.submit(received))
         except Unavailable:
             return None
         return outcome.answer

@@ -110,18 +110,17 @@ def replay(
     from gateway.app import configuration_of
     from gateway.pipeline.rebuild import replay_all
 
+    refused = False
     with opened(data, config) as (store, settings):
         with store.reading() as reader:
             if numbers:
-                rows = [_one(reader, number) for number in sorted(set(numbers))]
+                chosen = [_one(reader, number).id for number in sorted(set(numbers))]
             else:
-                rows = sorted(reader.messages(_filter(state, feed, since, mrn, contains, None)), key=lambda row: row.id)
-        now = time.time_ns() // 1000
-        with store.write(now) as writer:
-            outcomes = replay_all(writer, [row for row in rows if row.state != "duplicate"], now, configuration_of(settings, store))
-    for number, outcome in outcomes:
-        typer.echo(f"{number} {outcome.state}{f': {outcome.error}' if outcome.error else ''}")
-    if any(outcome.state == "quarantined" for _, outcome in outcomes):
+                chosen = sorted(row.id for row in reader.messages(_filter(state, feed, since, mrn, contains, None)))
+        for number, outcome in replay_all(store, chosen, time.time_ns() // 1000, configuration_of(settings, store)):
+            refused = refused or outcome.state == "quarantined"
+            typer.echo(f"{number} {outcome.state}{f': {outcome.error}' if outcome.error else ''}")
+    if refused:
         raise typer.Exit(1)
 
 

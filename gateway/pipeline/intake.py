@@ -33,7 +33,7 @@ def attempt(writer: Writer, received: Received, now: int, configuration: Configu
         raise
     except Exception as fault:  # noqa: BLE001 - whatever it was, the sender gets an answer, and the log no text that may hold a client's data
         log.error("input failed", fault=type(fault).__name__, where=where(fault), kind=received.kind)
-        if received.kind == WRITES:
+        if received.kind == WRITES and again is None:
             raise GatewayError("The gateway failed on this request", advice="It was not taken; the operator has been told.") from None
     with writer.savepoint():
         return _keep_whole(writer, received, now, configuration, again)
@@ -43,7 +43,7 @@ def take(writer: Writer, received: Received, now: int, configuration: Configurat
     """One input through the journey, in an open transaction. `again` is the stored input that is replayed, with its own receipt time.
 
     Raises only what means that nothing at all could be committed (`Unavailable`) and, for REST writes, every refusal: a refused write leaves
-    no trace.
+    no trace. (One that was accepted is replayed as any other input: what it was written against was decided then.)
     """
     understood = understand(received, again.received if again else now, configuration)
     digest = hashlib.sha256(received.raw).digest()
@@ -58,11 +58,11 @@ def take(writer: Writer, received: Received, now: int, configuration: Configurat
     try:
         if understood.error is not None:
             raise understood.error
-        if received.kind == WRITES:
+        if received.kind == WRITES and again is None:
             _check_version(writer, received)
         translation = understood.translate()
     except GatewayError as error:
-        if received.kind == WRITES:
+        if received.kind == WRITES and again is None:
             raise
         return _quarantine(writer, row, understood, error, now, configuration)
     reports = list(translation.reports)

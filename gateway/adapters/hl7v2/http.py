@@ -35,12 +35,17 @@ class _WrongMediaType(Malformed):
     status = 415
 
 
-def router(handle: Handle, *, body_bytes: int = 16 * 1024 * 1024) -> APIRouter:
-    """The route. `handle` is called for each message of a body in order; who may call is for the dependencies of the including app."""
+Admit = Callable[[Request], None]
+"""Who may call: raises for a caller who may not, and may leave in `request.state` what `handle` should know of one who may."""
+
+
+def router(handle: Handle, *, admit: Admit = lambda request: None, body_bytes: int = 16 * 1024 * 1024) -> APIRouter:
+    """The route. `admit` is asked before anything of a body is read; `handle` is called for each message of it in order."""
     routes = APIRouter()
 
     @routes.post("/hl7/v2", response_class=Response)
     async def receive(request: Request) -> Response:
+        admit(request)
         media_type = _media_type(request) if _media_type(request) in _MEDIA_TYPES else MEDIA_TYPE
         try:
             body = await _body(request, body_bytes)
