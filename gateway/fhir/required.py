@@ -25,6 +25,7 @@ _TYPES = {
 _SIMPLE: dict[str, dict[str, Any]] = {
     "Appointment": {"status": "booked"},
     "Patient": {"gender": "unknown", "name": _UNKNOWN_NAME},
+    "ServiceRequest": {"status": "unknown", "intent": "order"},
     "DocumentReference": {"status": "current", "type": _UNKNOWN, "content": _UNAVAILABLE},
 }
 

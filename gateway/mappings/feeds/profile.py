@@ -32,6 +32,7 @@ class FeedProfile:
     accept_quarantined: bool = False
     strict: bool = False  # refuse unknown versions and events with AR
     ignore: tuple[str, ...] = ()  # paths ("PID-22") to leave unmapped, named so in `explain`
+    segment_modes: Mapping[str, str] = field(default_factory=dict)  # "ROL" -> "snapshot" | "action": how a repeating segment is read (DESIGN)
     segments: Mapping[str, str] = field(default_factory=dict)  # Z-segment paths ("ZFU-3.1") -> target ("appointment.start")
 
 

@@ -28,7 +28,7 @@ def observations(context: Context) -> dict[str, list[Fragment]]:
     for segment in context.message.segments:
         if segment.name == "OBR":
             order, last = segment, None
-            group = f"OBX:{_order_number(context, segment)}"
+            group = order_group(context, segment)
         elif segment.name == "OBX":
             fragment = _observation(context, segment, order)
             last = None
@@ -43,9 +43,9 @@ def observations(context: Context) -> dict[str, list[Fragment]]:
     return {name: distinct(fragments) for name, fragments in groups.items()}
 
 
-def _order_number(context: Context, obr: Segment) -> str:
-    """OBR-3 (filler), else OBR-2 (placer), else the service and its time."""
-    return context.text(obr, 3) or context.text(obr, 2) or f"{context.text(obr, 4)}@{context.text(obr, 7)}"
+def order_group(context: Context, obr: Segment) -> str:
+    """The group of an order's results: by OBR-3 (filler), else OBR-2 (placer), else the service and its time."""
+    return f"OBX:{context.text(obr, 3) or context.text(obr, 2) or f'{context.text(obr, 4)}@{context.text(obr, 7)}'}"
 
 
 def _annotate(context: Context, nte: Segment, observation: Json) -> None:

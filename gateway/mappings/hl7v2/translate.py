@@ -4,9 +4,13 @@ A map a segment group, each reading through `Context`; this module only decides 
 
     PID PD1              -> person        with NK1 AL1 IAM IN1 GT1 as its parts
     MRG                  -> merge
-    PV1 PV2 ROL PRT      -> stay          with DG1 PR1 OBX as its parts (as the person's, where the message speaks of no stay)
+    PV1 PV2              -> stay          with DG1 PR1 OBX as its parts (as the person's, where the message speaks of no stay)
+    ROL PRT ARV ACC DRG OBR … -> parts of either (`further`)
+    CON                  -> consent
     SCH TQ1 AIS AIG AIL AIP -> appointment
     TXA OBX              -> document
+    RF1 PRD CTD          -> referral
+    PRB GOL PTH VAR      -> care
 
 Accounting (`explain`) needs nothing here: as translation is pure and quick, what a value led to is found by translating the message with
 that value and with another.
@@ -17,7 +21,25 @@ from __future__ import annotations
 from gateway.er7.reader import Message, Segment
 from gateway.errors import Invalid, Unsupported
 from gateway.mappings.feeds.profile import FeedProfile
-from gateway.mappings.hl7v2 import appointment, bed, clinical, coverage, document, events, groups, joins, merge, observations, person, related, stay
+from gateway.mappings.hl7v2 import (
+    appointment,
+    bed,
+    clinical,
+    consents,
+    coverage,
+    document,
+    events,
+    further,
+    groups,
+    joins,
+    merge,
+    observations,
+    person,
+    problems,
+    referral,
+    related,
+    stay,
+)
 from gateway.mappings.hl7v2.context import Context
 from gateway.mappings.hl7v2.events import Event
 from gateway.mappings.hl7v2.populated import without
@@ -81,10 +103,13 @@ def _statements(context: Context, pid: Segment) -> list[Statement]:
     spoken = stay.says_anything(context, pv1, named)
     of_person = _person_parts(context)
     of_stay, diagnoses = _stay_parts(context)
+    further.parts(context, of_person, of_stay)
     if not spoken:
         of_person |= of_stay
         of_stay = {}
     statements = [person.statement(context, pid, message.first("PD1"), identifiers, who, of_person)]
+    if message.first("CON") is not None:
+        statements += consents.statements(context, who)
     if event.person in ("move", "stays"):
         statements = [*joins.statements(context), *statements]  # first: what the person is called afterwards is true only then
     elif event.person in ("merge", "link", "unlink"):
@@ -94,7 +119,16 @@ def _statements(context: Context, pid: Segment) -> list[Statement]:
     if event.subject in ("appointment", "document"):
         about = appointment.statement if event.subject == "appointment" else document.statement
         statements.append(about(context, who, [] if spoken else stay.mentioned(context, pv1)))
+    elif event.subject == "referral":
+        statements.append(referral.statement(context, who, _visit_key(named)))
+    elif event.subject == "care":
+        statements += problems.statements(context, who, _visit_key(named))
     return statements
+
+
+def _visit_key(named: stay.Visit) -> str:
+    """The number of the visit that something belongs to; "" where only an account is named, which may span visits."""
+    return named.keys[0] if named.numbered else ""
 
 
 def _unidentified(context: Context, pid: Segment, named: stay.Visit) -> tuple[str, ...]:

@@ -1,0 +1,35 @@
+"""The segments that few messages have: whose they are, and which map reads them. Asked only where a message has one."""
+
+from __future__ import annotations
+
+from gateway.mappings.hl7v2 import administrative, orders, team
+from gateway.mappings.hl7v2.context import Context
+from gateway.records.statements import Fragment
+
+Parts = dict[str, list[Fragment]]
+_SEGMENTS = frozenset(("ROL", "PRT", "ARV", "OBR", *administrative.OF_PERSON, *administrative.OF_STAY))
+
+
+def parts(context: Context, of_person: Parts, of_stay: Parts) -> None:
+    """Add what hangs on the person, and on the stay, to what the usual segments say."""
+    present = _SEGMENTS.intersection([segment.name for segment in context.message.segments])
+    if not present:
+        return
+    of_person |= administrative.facts(context, [name for name in administrative.OF_PERSON if name in present])
+    of_stay |= administrative.facts(context, [name for name in administrative.OF_STAY if name in present])
+    if "OBR" in present:
+        orders.add(context, of_stay)
+    if "ARV" in present:
+        _both(of_person, of_stay, "ARV", *administrative.restrictions(context))
+    if "ROL" in present or "PRT" in present:
+        _both(of_person, of_stay, "ROL", *team.members(context))
+    managers = team.case_managers(context) if "IN3" in present else []
+    if managers:
+        of_person["IN3-21"] = managers
+
+
+def _both(of_person: Parts, of_stay: Parts, name: str, persons: list[Fragment], stays: list[Fragment]) -> None:
+    if persons:
+        of_person[name] = persons
+    if stays:
+        of_stay[f"{name}:stay"] = stays
