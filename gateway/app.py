@@ -74,10 +74,10 @@ def configuration_of(settings: Settings, store: Store) -> Configuration:
     return Configuration(identify=identifier(store.installation_key()), feeds=settings.feeds(), policy=settings.policy())
 
 
-def ensure_own_resources(store: Store, settings: Settings) -> None:
-    """The gateway's Device and the agencies' Organizations, as configured today."""
+def ensure_own_resources(store: Store, settings: Settings, now: int) -> None:
+    """The gateway's Device and the agencies' Organizations, as configured today; `now` by the care clock, in microseconds UTC."""
     configuration = configuration_of(settings, store)  # before the transaction: it may write the installation's key
-    with store.write(wall_clock()) as writer:
+    with store.write(now) as writer:
         put_own_resources(writer, configuration)
 
 
@@ -144,7 +144,7 @@ async def running(settings: Settings, data: Path, clock: CareClock | None = None
         gateway = Gateway(store, settings, care)
         journey = gateway.journey
         gateway.http = http_socket.getsockname()[:2]
-        ensure_own_resources(store, settings)
+        ensure_own_resources(store, settings, care())
         journey.start()
         try:
             host, port = address(settings.mllp.listen)

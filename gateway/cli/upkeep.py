@@ -38,7 +38,7 @@ def export_all(data: Path | None, config: Path | None, types: list[str]) -> None
     if unknown:
         raise Usage(f"FHIR R4 has no resource type {unknown[0]}", location="--type")
     with opened(data, config) as (store, settings):
-        ensure_own_resources(store, settings)
+        ensure_own_resources(store, settings, time.time_ns() // 1000)
         with store.reading() as reader:
             for version in _chosen(reader, types):
                 if version.body is not None and version.type != "AuditEvent":

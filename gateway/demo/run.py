@@ -23,7 +23,7 @@ from gateway.demo.agencies import new_keys, register_clients
 from gateway.demo.county import County, county
 from gateway.demo.player import Outcome, play
 from gateway.demo.progress import progress_bar
-from gateway.demo.scenario import scenarios
+from gateway.demo.scenario import materialize, scenarios
 from gateway.errors import Usage
 from gateway.settings import load
 from gateway.smart.keys import key_bytes
@@ -31,7 +31,7 @@ from gateway.store.interface import ALL, Store
 from gateway.web.text import print_worklist
 
 if TYPE_CHECKING:
-    from gateway.app import Gateway
+    from gateway.app import CareClock, Gateway
 
 CONFIGURATION = "gateway.toml"
 KEYS = "keys"
@@ -85,14 +85,23 @@ def worklist(store: Store) -> list[dict[str, Any]]:
         return [orjson.loads(row.body) for row in reader.worklist(ALL) if row.body is not None]
 
 
+def clock_before(county: County, end: datetime) -> CareClock:
+    """A care clock that stands where the fortnight begins, so that everything is written in its time."""
+    from gateway.app import CareClock
+
+    clock = CareClock()
+    clock.set(min(moment.at for moment in materialize(scenarios(), county.zones, end)))
+    return clock
+
+
 async def _demo(directory: Path, keys: Mapping[str, Mapping[str, Any]], *, once: bool, as_json: bool) -> None:
     from gateway.app import logs_as_json, running
 
     logs_as_json()  # to stderr: stdout is the worklist's
     talk = Console(stderr=True, highlight=False)
     people = county()
-    async with running(load(directory / CONFIGURATION), directory) as gateway:
-        end = datetime.now(UTC)
+    end = datetime.now(UTC)
+    async with running(load(directory / CONFIGURATION), directory, clock_before(people, end)) as gateway:
         began = time.monotonic()
         with progress_bar(talk) as told:
             outcomes = await fortnight(gateway, people, keys, end, progress=told)

@@ -45,6 +45,8 @@ def take(writer: Writer, received: Received, now: int, configuration: Configurat
     Raises only what means that nothing at all could be committed (`Unavailable`) and, for REST writes, every refusal: a refused write leaves
     no trace. (One that was accepted is replayed as any other input: what it was written against was decided then.)
     """
+    if received.kind == WRITES and again is None:
+        now = writer.tick()  # people's decisions hold in the order in which they were committed, whatever the clock does
     understood = understand(received, again.received if again else now, configuration)
     digest = hashlib.sha256(received.raw).digest()
     if understood.repeatable and again is None:

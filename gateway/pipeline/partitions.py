@@ -15,7 +15,7 @@ from gateway.records.codec import decode, encode
 from gateway.records.identity import GATEWAY_PATIENT
 from gateway.records.order import Entry
 from gateway.records.statements import Json, Statement, Translation
-from gateway.store.interface import ALL, Change, NewVersion, SharedRow, TransitionRow, Writer
+from gateway.store.interface import ALL, Change, NewVersion, SharedRow, Writer
 
 PatientIds = Callable[[str], int | None]
 """The partition of a key that names a Patient by its id here; None when the key is of another kind, or unknown."""
@@ -82,20 +82,8 @@ def refold(writer: Writer, partition: int, now: int, configuration: Configuratio
     """Derive a partition anew as of now and write what differs from what stands."""
     entries = [Entry(number, *decode(body)) for number, body in writer.statements(partition)]
     found = results(entries, now, configuration)
-    gone = [NewVersion(*key, None) for key, head in writer.heads(partition).items() if key not in found.versions and head.digest]
-    withdrawn = [
-        TransitionRow(recipient, name, None, "withdrawn", False, 9, 0)
-        for (recipient, name), row in writer.transition_rows(partition).items()
-        if (recipient, name) not in found.transitions and row.body is not None
-    ]
-    writer.apply(
-        Change(
-            partition=partition,
-            versions=[*found.versions.values(), *gone],
-            transitions=[*found.transitions.values(), *withdrawn],
-            next_look=found.next_look,
-        )
-    )
+    versions, transitions = list(found.versions.values()), list(found.transitions.values())
+    writer.apply(Change(partition=partition, versions=versions, transitions=transitions, next_look=found.next_look, whole=True))
     return found
 
 

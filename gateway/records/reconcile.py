@@ -202,6 +202,8 @@ def _stay(stay: Stay, patient: str, identify: Identify) -> StayRecord:
     encounter.pop("diagnosis", None)
     if linked := diagnoses(fragments, stay.key, identify):
         encounter["diagnosis"] = linked
+    if stay.state == "discharged" and "location" in encounter:
+        encounter["location"] = [{**each, "status": "completed"} if each.get("status") == "active" else each for each in encounter["location"]]
     encounter = complete(encounter)
     return StayRecord(
         id=encounter_id,

@@ -17,7 +17,7 @@ import httpx
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from gateway.app import Gateway, running
+from gateway.app import CareClock, Gateway, running
 from gateway.settings import load
 from gateway.smart.clients import register
 from gateway.smart.keys import private_key
@@ -308,7 +308,9 @@ def town(directory: Path) -> Iterator[Town]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    context = running(load(directory / "gateway.toml"), directory)
+    clock = CareClock()
+    clock.set(NOW - timedelta(days=60))
+    context = running(load(directory / "gateway.toml"), directory, clock)
     gateway = asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(30)
     try:
         made = Town(gateway, loop)

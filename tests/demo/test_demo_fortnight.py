@@ -17,7 +17,7 @@ import pytest
 from gateway.app import running
 from gateway.demo.county import county
 from gateway.demo.player import Outcome
-from gateway.demo.run import fortnight, prepare, run_demo, worklist
+from gateway.demo.run import clock_before, fortnight, prepare, run_demo, worklist
 from gateway.demo.scenario import Expectation, Scenario, scenarios
 from gateway.errors import Usage
 from gateway.settings import load
@@ -56,7 +56,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
 
     async def run() -> Played:
         keys = prepare(directory, COUNTY, 0)
-        async with running(load(directory / "gateway.toml"), directory) as gateway:
+        async with running(load(directory / "gateway.toml"), directory, clock_before(COUNTY, END)) as gateway:
             outcomes = await fortnight(gateway, COUNTY, keys, END)
             with gateway.store.reading() as reader:
                 inputs = list(reader.messages(Filter()))

@@ -118,3 +118,34 @@ def test_any_bytes_get_an_answer_and_never_an_exception(given_bytes: bytes | tup
         (outcome,) = feed(store, [given_bytes])
     assert parse_acknowledgement(outcome.answer)[1] in ("AA", "AE", "AR")
     assert b"Traceback" not in outcome.answer
+
+
+def test_what_people_decide_holds_in_the_order_of_its_commit_also_when_the_clock_steps_back(tmp_path: Path) -> None:
+    """DESIGN, "Recorded time": for REST writes it is the gateway's commit; a revocation must not be folded before the consent that it ends."""
+    from gateway.pipeline import Received
+    from gateway.pipeline.intake import take
+
+    with store_at(tmp_path) as store:
+        feed(store, STORY[1:2])
+        with store.reading() as reader:
+            (patient,) = reader.search(ALL, "Patient", terms=[("identifier", ["1001"])])
+        about = {
+            "type": "Consent",
+            "role": "coordinator",
+            "organization": "",
+            "client": "c",
+            "recipient": ALL,
+            "id": "x",
+            "key": "urn:gateway:write:c|1",
+        }
+        for number, status in enumerate(["active", "inactive"]):
+            consent = (
+                b'{"resourceType":"Consent","status":"%s","scope":{"text":"x"},"category":[{"text":"x"}],"patient":{"reference":"Patient/%s"},'
+                b'"policyRule":{"text":"x"}}' % (status.encode(), patient.id.encode())
+            )
+            now = NOW - number * 60_000_000
+            with store.write(now) as writer:
+                take(writer, Received("fhir-write", consent, about={**about, "method": "PUT", "request": str(number)}), now, CONFIGURATION)
+        with store.reading() as reader:
+            (found,) = reader.search(ALL, "Consent")
+        assert b'"inactive"' in (found.body or b"")
