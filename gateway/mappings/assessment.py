@@ -13,6 +13,7 @@ from gateway.records.record import Owned, PersonRecord, Source, StayRecord, Wher
 from gateway.records.statements import Json
 from gateway.records.times import instant, moment
 from transitions import model
+from transitions.policy import Agency
 
 AMBULATORY = {"AMB", "VR", "HH"}
 _ENCOUNTER_AS_APPOINTMENT = {
@@ -57,8 +58,15 @@ def name(patient: Json) -> str:
     return str(chosen.get("text") or " ".join([*chosen.get("given", []), chosen.get("family", "")]).strip())
 
 
-def stay(person: PersonRecord, record: StayRecord, who: model.Client, visits: tuple[model.Visit, ...], withheld: frozenset[str]) -> model.Stay:
-    """One stay with everything around it, follow-ups and contacts apart."""
+def stay(
+    person: PersonRecord,
+    record: StayRecord,
+    who: model.Client,
+    visits: tuple[model.Visit, ...],
+    withheld: frozenset[str],
+    agencies: Iterable[Agency] = (),
+) -> model.Stay:
+    """One stay with everything around it, follow-ups and contacts apart; `agencies` are those that a referral may name."""
     facts, course = record.facts, record.course
     zone = str(facts.get("zone") or "UTC")
     disposition = facts.get("disposition")
@@ -93,7 +101,7 @@ def stay(person: PersonRecord, record: StayRecord, who: model.Client, visits: tu
         observations=_observations(person, record, zone),
         claims=_claims(person, record, zone),
         decisions=_decisions(person, record, zone),
-        referred_to=tuple(str(each.facts.get("agency")) for each in person.referrals if each.facts.get("agency")),
+        referred_to=_referred_to(person, record, agencies),
         withheld_from=withheld,
         evidence=evidence(record.sources),
         discharge_evidence=evidence(course.discharge_sources),
@@ -260,6 +268,15 @@ def _observations(person: PersonRecord, record: StayRecord, zone: str) -> tuple[
             )
         )
     return tuple(found)
+
+
+def _referred_to(person: PersonRecord, record: StayRecord, agencies: Iterable[Agency]) -> tuple[str, ...]:
+    """The configured agencies that a standing referral of this stay, or of none, names by id or name; the newest referral's first."""
+    known = {word.casefold(): each.id for each in agencies for word in (each.name, each.id) if word}
+    mine = [each for each in person.referrals if each.stay in (None, record.id) and each.resource.get("status") not in ("revoked", "entered-in-error")]
+    mine.sort(key=lambda each: int(cast(int, each.facts.get("recorded") or 0)), reverse=True)
+    receivers = (str(word).casefold() for each in mine for word in cast(Any, each.facts.get("receivers") or ()))
+    return tuple(dict.fromkeys(known[word] for word in receivers if word in known))
 
 
 def _placement(where: Whereabouts, zone: str) -> model.Placement:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import orjson
@@ -152,7 +153,7 @@ def _assess(
     follow_ups, contacts = assessment.follow_ups(person), assessment.contacts(person)
     assessed = {}
     for record in person.stays:
-        stay = assessment.stay(person, record, who, tuple(visits), bare[record.id].withheld_from)
+        stay = assessment.stay(person, record, who, tuple(visits), bare[record.id].withheld_from, policy.agencies)
         transition = assess(stay, follow_ups, contacts, now, policy)
         if transition is None:
             ahead = outlook(stay, policy, now)
@@ -207,4 +208,4 @@ def _resources(person: PersonRecord) -> Iterable[Json]:
 
 def _put(found: Results, recipient: str, resource: Json) -> None:
     key = (recipient, resource["resourceType"], resource["id"])
-    found.versions[key] = NewVersion(*key, orjson.dumps(resource, option=orjson.OPT_SORT_KEYS), terms(resource))
+    found.versions[key] = NewVersion(*key, orjson.dumps(resource, option=orjson.OPT_SORT_KEYS), partial(terms, resource))
