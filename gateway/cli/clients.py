@@ -24,13 +24,19 @@ def add(
     ] = None,
     jwks: Annotated[Path | None, typer.Option("--jwks", help="A file with its public keys (JWKS).", exists=True, dir_okay=False)] = None,
     jwks_url: Annotated[str, typer.Option("--jwks-url", help="Where its public keys are published.")] = "",
-    feed: Annotated[list[str] | None, typer.Option("--feed", help="A feed that a hospital's client may send for (may repeat).")] = None,
+    feed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--feed", help="A feed that a hospital's client may send for (may repeat): the one called as its organization if not said, else default."
+        ),
+    ] = None,
     data: Data = None,
     config: Config = None,
 ) -> None:
     """Register a client. Its keys are public ones: the private key never leaves its owner."""
     from gateway.cli.files import read_text
     from gateway.errors import Invalid, Usage
+    from gateway.mappings.feeds.profile import FeedProfile
     from gateway.smart.clients import register, roles
 
     if role not in roles():
@@ -39,9 +45,12 @@ def add(
     with opened(data, config) as (store, settings):
         if role == "agency" and organization not in {each.id for each in settings.agency}:
             raise Invalid("there is no such agency in the configuration", location="organization", advice="Name the id of an [[agency]].")
-        unknown = sorted(set(feed or []) - {each.name for each in settings.feeds()})
+        names = {FeedProfile().name, *(each.name for each in settings.feeds())}
+        unknown = sorted(set(feed or []) - names)
         if unknown:
             raise Invalid(f"there is no feed named {unknown[0]} in the configuration", location="feed")
+        if role == "hospital" and not feed:
+            feed = [organization if organization in names else FeedProfile().name]
         row = register(
             store.credentials,
             id=client_id,
