@@ -10,7 +10,7 @@ import base64
 import binascii
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, NamedTuple
@@ -48,6 +48,7 @@ class Rules(NamedTuple):
 
     codes: dict[str, tuple[tuple[str, frozenset[str]], ...]]  # short system name -> (code or prefix without dots, labels)
     words: tuple[tuple[str, re.Pattern[str]], ...]  # label -> one pattern of all its words
+    any_word: re.Pattern[str]  # of all labels: most texts hold none, and are done with after one search
 
 
 @cache
@@ -63,10 +64,16 @@ def rules() -> Rules:
                     words.setdefault(label, []).append(row["pattern"])
             else:
                 codes.setdefault(row["system"], []).append((row["pattern"].replace(".", ""), frozenset(labels)))
+    every = dict.fromkeys(pattern for patterns in words.values() for pattern in patterns)
     return Rules(
         {system: tuple(entries) for system, entries in codes.items()},
-        tuple((label, re.compile(rf"(?<!\w)(?:{'|'.join(patterns)})(?!\w)", re.IGNORECASE)) for label, patterns in words.items()),
+        tuple((label, _whole_words(patterns)) for label, patterns in words.items()),
+        _whole_words(every),
     )
+
+
+def _whole_words(patterns: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{'|'.join(patterns)})(?!\w)", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -86,6 +93,8 @@ def of_text(text: str) -> frozenset[str]:
 
 def _of_any(text: str) -> frozenset[str]:
     plain = re.sub(r"[\s_]+", " ", text)
+    if not rules().any_word.search(plain):
+        return NOTHING
     return frozenset(label for label, pattern in rules().words if pattern.search(plain))
 
 

@@ -14,7 +14,7 @@ Every write happens inside one transaction of the store, by one writer at a time
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
@@ -61,6 +61,10 @@ class Head(NamedTuple):
     updated: int
 
 
+Terms = Sequence[tuple[str, str]]
+"""(search parameter, value) pairs."""
+
+
 class NewVersion(NamedTuple):
     """A version to append. `body` is the JSON without meta.versionId and meta.lastUpdated; None deletes. `terms` are (search parameter, value) pairs
     to index: found by `search` while this version is the current one."""
@@ -69,7 +73,7 @@ class NewVersion(NamedTuple):
     type: str
     id: str
     body: bytes | None
-    terms: tuple[tuple[str, str], ...] = ()
+    terms: Terms | Callable[[], Terms] = ()  # a function is asked only where the body differs: most of a refold's versions do not
 
 
 class Version(NamedTuple):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
-from gateway.store.interface import ALL, REFERS, Head, NewVersion
+from gateway.store.interface import ALL, REFERS, Head, NewVersion, Terms
 from gateway.store.sqlite import sql
 from gateway.store.sqlite.heads import NEVER, NO_TERMS, Current, pack_heads, pack_terms, terms_of_lines, unpack_heads, unpack_terms
 from gateway.store.sqlite.names import Names
@@ -149,7 +149,7 @@ class Resources:
 
     # --- what changes
 
-    def _put(self, batch: _Batch, resource: _Resource, recipient: int, body: bytes | None, terms: Sequence[tuple[str, str]]) -> None:
+    def _put(self, batch: _Batch, resource: _Resource, recipient: int, body: bytes | None, terms: Terms | Callable[[], Terms]) -> None:
         """Puts into the batch what differs from the head."""
         if body is None:
             self._change(batch, resource, recipient, None, "", NO_TERMS)
@@ -158,7 +158,9 @@ class Resources:
         digest = batch.digests.get(body)
         if digest is None:
             digest = batch.digests[body] = body_digest(body)
-        packed = pack_terms(terms)
+        if before == digest and callable(terms):
+            return
+        packed = pack_terms(terms() if callable(terms) else terms)
         if before == digest:
             if before_terms != packed:
                 self._change(batch, resource, recipient, stored, digest, packed)
