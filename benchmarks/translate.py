@@ -76,17 +76,18 @@ def messages(number: int, seed: int = 1) -> list[bytes]:
     chance = random.Random(seed)
     made = []
     for _ in range(number):
-        text = MESSAGE.decode()
+        text, earlier = MESSAGE.decode(), chance.randint(0, 14)
         for one in _OWN:
-            text = text.replace(one, _other(one, chance))
+            text = text.replace(one, _other(one, earlier, chance))
         made.append(text.encode())
     return made
 
 
-def _other(text: str, chance: random.Random) -> str:
-    if len(text) in (8, 14) and text.isdigit():  # a time: another day of the month, and another hour, minute and second
-        day = f"{text[:6]}{chance.randint(1, 28):02}"
-        return day if len(text) == 8 else f"{day}{chance.randint(0, 23):02}{chance.randint(0, 59):02}{chance.randint(0, 59):02}"
+def _other(text: str, earlier: int, chance: random.Random) -> str:
+    if text in ("19840312", "20010501"):  # long ago: any day
+        return f"{chance.randint(1930, 2015)}{chance.randint(1, 12):02}{chance.randint(1, 28):02}"
+    if len(text) == 14 and text.isdigit():  # these days: so many days earlier, at another hour, minute and second
+        return f"{text[:6]}{int(text[6:8]) - earlier:02}{chance.randint(0, 23):02}{chance.randint(0, 59):02}{chance.randint(0, 59):02}"
     if text.startswith("BHU"):
         return f"BHU^2{chance.randint(0, 19):02}^{chance.choice('AB')}"
     if "{score}" in text:

@@ -44,6 +44,9 @@ def parse(value: str, zone: tzinfo) -> Moment | None:
     length = len(value)
     if (length == 14 or (length == 19 and value[14] in "+-")) and value.isascii() and value[:14].isdigit():
         return _usual(value, length, zone)
+    if length == 8 and value.isascii() and value.isdigit():
+        day = _day(value)
+        return Moment(day[1], day[0] - _at(value[:4], value[4:6], value[6:], 0, zone)[0] * 60_000_000, "day", True) if day else None
     match = _TIME.fullmatch(value.strip(" "))
     if match is None:
         return None
@@ -65,7 +68,7 @@ def parse(value: str, zone: tzinfo) -> Moment | None:
     elif utc:
         offset, shown = 0, "Z"
     else:
-        offset, shown = _offset(year, month or "01", day or "01", seconds, zone)
+        offset, shown = _offset(year, month or "01", day or "01", seconds, zone) if hour else _at(year, month or "01", day or "01", 0, zone)
     assumed = not sign and not utc
     if hour is None:
         instant = midnight - offset * 60_000_000

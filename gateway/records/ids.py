@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
 
 from gateway.records.statements import Identify
 
@@ -14,7 +13,7 @@ _BLOCK = 64
 def identifier(key: bytes) -> Identify:
     """Ids under an installation's key: HMAC-SHA-256 of type and subject's key, the first 128 bits as 32 hex digits.
 
-    The key is hashed once, here, and not again for every id; ids of what many messages name (doctors, wards) are remembered.
+    The key is hashed once, here, and not again for every id.
     """
     if len(key) > _BLOCK:
         key = hashlib.sha256(key).digest()
@@ -22,7 +21,6 @@ def identifier(key: bytes) -> Identify:
     inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key)).copy
     outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key)).copy
 
-    @lru_cache(maxsize=8192)
     def identify(resource_type: str, subject: str) -> str:
         within, around = inner(), outer()
         within.update(f"{resource_type}|{subject}".encode())

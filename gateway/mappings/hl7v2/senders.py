@@ -16,7 +16,7 @@ from gateway.er7.dates import Moment
 from gateway.er7.reader import Delimiters, Message
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.mappings.hl7v2 import keys
-from gateway.mappings.hl7v2.values import LONGEST, MOST, Values
+from gateway.mappings.hl7v2.values import MOST, Repeated, Values
 from gateway.records.statements import Identify, Json, Shared
 
 _MOST_SENDERS = 64
@@ -40,17 +40,18 @@ def _zone(name: str) -> tzinfo | None:
 class _Moments(dict[str, "Moment | None"]):
     """A time as sent -> the moment that it names in the sender's zone. Bounded as values are."""
 
-    __slots__ = ("_zone",)
+    __slots__ = ("_repeated", "_zone")
 
     def __init__(self, zone: tzinfo) -> None:
         super().__init__()
         self._zone = zone
+        self._repeated = Repeated()
 
     def __missing__(self, raw: str) -> Moment | None:
-        if len(self) >= MOST:
-            self.clear()
         moment = dates.parse(raw, self._zone)
-        if len(raw) <= LONGEST:
+        if self._repeated.again(raw):
+            if len(self) >= MOST:
+                self.clear()
             self[raw] = moment
         return moment
 

@@ -3,13 +3,15 @@
 Every map reads through here, so that what FHIR forbids in a string never gets into one: characters below space other than tab and line
 break, odd white space, white space at either end, and HL7's null `""`, which is not a value.
 
-The same doctor, ward or code stands in many fields of many messages. What a value was read as is therefore remembered from one message of a
+The same doctor, ward or code stands in many fields of many messages. What such a value was read as is therefore remembered from one message of a
 sender to the next, and what maps made of it lies with it (`Composite.known`). All of it is bounded, follows from the text alone, and never changes.
+What is met for the first time is not kept: most values are one person's, and to hoard and discard them costs more than to read them.
 """
 
 from __future__ import annotations
 
 import re
+from array import array
 from typing import Any
 
 from gateway.er7.escapes import unescape
@@ -19,9 +21,9 @@ WIDTH = 25
 """XCN, the widest data type, has 25 components: every composite is filled up to that, so that maps index without looking."""
 
 MOST = 1024
-"""How many values of one sender are remembered. When it is full, all are forgotten: those that repeat come back at once."""
+"""How many values of one sender are remembered. When that is reached, all are forgotten: those that repeat come back at once."""
 
-LONGEST = 256
+_LONGEST = 256
 """Longer values (texts, documents) do not repeat, and are not remembered."""
 
 _FILL = tuple(("",) * (WIDTH - have) for have in range(WIDTH + 1))
@@ -29,6 +31,27 @@ _NONE: dict[int, list[str]] = {}
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
+
+
+class Repeated:
+    """Which texts were met before, roughly: one number for each of so many places, whatever was met last there."""
+
+    __slots__ = ("_last",)
+    PLACES = 4096
+
+    def __init__(self) -> None:
+        self._last = array("q", bytes(8 * self.PLACES))
+
+    def again(self, text: str) -> bool:
+        """Whether this text was met before, as far as is known, and is short enough to be met again."""
+        if len(text) > _LONGEST:
+            return False
+        mark = hash(text)
+        place = mark % self.PLACES
+        if self._last[place] == mark:
+            return True
+        self._last[place] = mark
+        return False
 
 
 class Composite(list[str]):
@@ -53,16 +76,17 @@ class Composite(list[str]):
 class Values(dict[str, "Composite | None"]):
     """One repetition as sent -> its components; None when all of them are empty. For one way of writing: delimiters and character set."""
 
-    __slots__ = ("_charset", "_delimiters")
+    __slots__ = ("_charset", "_delimiters", "_repeated")
 
     def __init__(self, delimiters: Delimiters, charset: str) -> None:
         super().__init__()
         self._delimiters = delimiters
         self._charset = charset
+        self._repeated = Repeated()
 
     def __missing__(self, raw: str) -> Composite | None:
         composite = self._composite(raw)
-        if len(raw) <= LONGEST:
+        if self._repeated.again(raw):
             if len(self) >= MOST:
                 self.clear()
             self[raw] = composite
