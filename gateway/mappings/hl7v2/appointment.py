@@ -68,7 +68,7 @@ def statement(context: Context, person: tuple[str, ...], beside: list[Json]) -> 
     _who_and_where(context, sch, own, facts)
     if beside:
         own["supportingInformation"] = beside
-    _kind(context, facts)
+    judge(context, facts)
     return Statement("appointment", names, person, own, facts=facts)
 
 
@@ -93,7 +93,12 @@ def _by_time(context: Context, person: tuple[str, ...], own: Json) -> tuple[str,
             "The appointment has no number and no time", location="SCH-2", advice="Send the filler's appointment ID there.", condition="101"
         )
     context.report("SCH-2", "101", "W", "The appointment has no number; it is known by the person and its start.")
-    return (f"urn:gateway:appointment:unnumbered:{context.facility}|{person[0]}@{own['start']}",)
+    return (unnumbered(context, person, own["start"]),)
+
+
+def unnumbered(context: Context, person: tuple[str, ...], start: str) -> str:
+    """The key of an appointment without a number: whose it is, and when it starts."""
+    return f"urn:gateway:appointment:unnumbered:{context.facility}|{person[0]}@{start}"
 
 
 def _status(context: Context, sch: Segment) -> str:
@@ -134,7 +139,7 @@ def _when(context: Context, sch: Segment, own: Json, facts: AppointmentFacts) ->
         if not minutes:
             minutes = DEFAULT_MINUTES
             facts["default_end"] = True
-        own["end"] = _later(start, minutes)
+        own["end"] = later(start, minutes)
     if minutes > 0:
         own["minutesDuration"] = minutes
 
@@ -159,7 +164,7 @@ def _minutes(value: str, unit: str) -> int:
     return round(int(match[2]) * factor) if match and factor else 0
 
 
-def _later(start: Moment, minutes: int) -> str:
+def later(start: Moment, minutes: int) -> str:
     """The start moved by so many minutes, with its own offset: a day that changes its clock does not make a visit longer."""
     try:
         moved = datetime.fromisoformat(start.text) + timedelta(minutes=minutes)
@@ -243,7 +248,7 @@ def _who_and_where(context: Context, sch: Segment, own: Json, facts: Appointment
         facts["specialty"] = specialties
 
 
-def _kind(context: Context, facts: AppointmentFacts) -> None:
+def judge(context: Context, facts: AppointmentFacts) -> None:
     """Mental-health follow-up or not, by the feed profile's lists of services, practitioners and places; and by which means."""
     words = [word for one in facts.get("service", ()) for word in (one.get("code"), one.get("text")) if word]
     named = {word.casefold() for word in (*words, *facts.get("practitioner", ()), facts.get("place", ""))}

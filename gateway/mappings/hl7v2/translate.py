@@ -11,6 +11,7 @@ A map a segment group, each reading through `Context`; this module only decides 
     TXA OBX              -> document
     RF1 PRD CTD          -> referral
     PRB GOL PTH VAR      -> care
+    Z-segments           -> appointment, and facts of the stay, by the feed's profile
 
 Accounting (`explain`) needs nothing here: as translation is pure and quick, what a value led to is found by translating the message with
 that value and with another.
@@ -39,6 +40,7 @@ from gateway.mappings.hl7v2 import (
     referral,
     related,
     stay,
+    zsegments,
 )
 from gateway.mappings.hl7v2.context import Context
 from gateway.mappings.hl7v2.events import Event
@@ -116,6 +118,8 @@ def _statements(context: Context, pid: Segment) -> list[Statement]:
         statements += merge.statements(context)
     if spoken:
         statements.append(stay.statement(context, pv1, named, who, of_stay, diagnoses))
+        if context.profile.segments:
+            zsegments.add_to_stay(context, statements[-1])
     if event.subject in ("appointment", "document"):
         about = appointment.statement if event.subject == "appointment" else document.statement
         statements.append(about(context, who, [] if spoken else stay.mentioned(context, pv1)))
@@ -123,6 +127,8 @@ def _statements(context: Context, pid: Segment) -> list[Statement]:
         statements.append(referral.statement(context, who, _visit_key(named)))
     elif event.subject == "care":
         statements += problems.statements(context, who, _visit_key(named))
+    if context.profile.segments:
+        statements += zsegments.statements(context, who)
     return statements
 
 

@@ -1,0 +1,138 @@
+"""Z-segments, as the feed's profile reads them (`feeds.zsegments`) -> Appointment statements, and facts of the stay.
+
+A hospital's own follow-up segment is evidence of a booking: each segment that says when an appointment starts is one.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from gateway.er7.dates import Moment
+from gateway.er7.reader import Segment
+from gateway.mappings import tables
+from gateway.mappings.feeds.zsegments import Place, placed
+from gateway.mappings.hl7v2 import appointment, clinical, datatypes, keys, shared
+from gateway.mappings.hl7v2.context import Context, place
+from gateway.mappings.hl7v2.hospitalization import disposition
+from gateway.mappings.hl7v2.stay import kind_of
+from gateway.mappings.hl7v2.values import Composite
+from gateway.records.statements import AppointmentFacts, Json, Statement, StayFacts
+
+_STATUSES = tables.targets("0278-filler-status")
+
+
+def statements(context: Context, person: tuple[str, ...]) -> list[Statement]:
+    """The appointments that Z-segments tell of, in order."""
+    found = []
+    for name, targets in placed(tuple(context.profile.segments.items())).items():
+        if "appointment.start" in targets:
+            found += [one for segment in context.message.all(name) if (one := _appointment(context, segment, targets, person)) is not None]
+    return found
+
+
+def add_to_stay(context: Context, statement: Statement) -> None:
+    """What Z-segments say of the stay: it stands above the standard fields, for the profile says so."""
+    own, facts = cast(Json, statement.own), cast(StayFacts, statement.facts)
+    for name, targets in placed(tuple(context.profile.segments.items())).items():
+        segment = context.message.first(name)
+        if segment is None:
+            continue
+        if said := _one(context, segment, targets.get("stay.disposition")):
+            coded, facts["disposition"] = disposition(context, said)
+            own["hospitalization"] = {**own.get("hospitalization", {}), "dischargeDisposition": coded}
+        if when := _moment(context, segment, targets.get("stay.expected_discharge")):
+            facts["expected_discharge"] = when.text
+        if said := _one(context, segment, targets.get("stay.unit")):
+            facts["unit"] = said[0]
+            facts["unit_kind"] = kind_of(said[0], context.profile.psychiatric_units, context.profile.other_units) or None
+        if said := _one(context, segment, targets.get("stay.service")):
+            facts["service"] = said[0] or said[1]
+            facts["service_kind"] = kind_of(facts["service"] or "", context.profile.psychiatric_services, context.profile.other_services) or None
+
+
+def _raw(segment: Segment, where: Place | None) -> str:
+    if where is None:
+        return ""
+    raw = segment.value(where.field, where.component) if where.component else segment.field(where.field)
+    return "" if raw == '""' else raw
+
+
+def _one(context: Context, segment: Segment, where: Place | None) -> Composite | None:
+    """The value: a whole field with its components, or one component by itself."""
+    raw = _raw(segment, where)
+    return context.values[raw] if raw else None
+
+
+def _moment(context: Context, segment: Segment, where: Place | None) -> Moment | None:
+    raw = _raw(segment, where)
+    return context.parse(raw, segment, where.field) if raw and where is not None else None
+
+
+def _appointment(context: Context, segment: Segment, targets: dict[str, Place], person: tuple[str, ...]) -> Statement | None:
+    start = _moment(context, segment, targets["appointment.start"])
+    if start is None:
+        return None
+    if len(start.text) <= 10:
+        context.report(place(segment, targets["appointment.start"].field), "102", "W", "The day of an appointment is said, and not its time.")
+        return None
+    own: Json = {"resourceType": "Appointment", "status": _status(context, segment, targets), "start": start.text}
+    facts = AppointmentFacts(zone=context.zone_name)
+    _lasting(context, segment, targets, start, own, facts)
+    _about(context, segment, targets, own, facts)
+    appointment.judge(context, facts)
+    number = _one(context, segment, targets.get("appointment.number"))
+    key = keys.of_entity("appointment:filler", number, context.facility) if number is not None and number[0] else ""
+    if key and number is not None:
+        own["identifier"] = [{"type": {"coding": [{"system": datatypes.V2 + "0203", "code": "FILL"}]}, **datatypes.entity(context, number, key)}]
+    return Statement("appointment", (key or appointment.unnumbered(context, person, start.text),), person, own, facts=facts)
+
+
+def _status(context: Context, segment: Segment, targets: dict[str, Place]) -> str:
+    said = _one(context, segment, targets.get("appointment.status"))
+    if said is None:
+        return "booked"
+    code = context.local(said[0], "appointment-status", "0278") or said[0]
+    known = _STATUSES.get(code.upper()) or _STATUSES.get(said[1].upper())
+    if known is None:
+        context.report(
+            place(segment, targets["appointment.status"].field), "103", "W", "The status is not one of table 0278; it was taken as booked."
+        )
+    return known or "booked"
+
+
+def _lasting(context: Context, segment: Segment, targets: dict[str, Place], start: Moment, own: Json, facts: AppointmentFacts) -> None:
+    end = _moment(context, segment, targets.get("appointment.end"))
+    said = _raw(segment, targets.get("appointment.minutes"))
+    minutes = int(said) if said.isascii() and said.isdigit() and len(said) < 5 else 0
+    if end is not None and len(end.text) > 10 and end.instant > start.instant:
+        own["end"] = end.text
+        minutes = minutes or round((end.instant - start.instant) / 60_000_000)
+    else:
+        if not minutes:
+            minutes = appointment.DEFAULT_MINUTES
+            facts["default_end"] = True
+        own["end"] = appointment.later(start, minutes)
+    own["minutesDuration"] = max(minutes, 1)
+
+
+def _about(context: Context, segment: Segment, targets: dict[str, Place], own: Json, facts: AppointmentFacts) -> None:
+    """What it is for, with whom and where. A value that is words alone names somebody all the same."""
+    participants: list[Json] = []
+    if said := _one(context, segment, targets.get("appointment.service")):
+        service = datatypes.listed(context, said, f"{segment.name}-{targets['appointment.service'].field}")
+        if service:
+            own["serviceType"] = [service]
+            facts["service"] = [clinical.fact(service)]
+    if said := _one(context, segment, targets.get("appointment.practitioner")):
+        who = (shared.practitioner(context, said) if said[1] else None) or {"display": said[0] or said[1]}
+        participants.append({"actor": who, "status": "accepted"})
+        facts["practitioner"] = [who.get("display") or said[0]]
+    if said := _one(context, segment, targets.get("appointment.place")):
+        there = shared.location(context, said) or {"display": said[0]}
+        participants.append({"actor": there, "status": "accepted"})
+        facts["place"] = there.get("display", "")
+        facts["place_kind"] = kind_of(said[0], context.profile.psychiatric_units, context.profile.other_units)
+    if participants:
+        own["participant"] = participants
+    if words := context.values.text(_raw(segment, targets.get("appointment.comment"))):
+        own["comment"] = words
