@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateway import __version__
-from gateway.api.services import Changes
 from gateway.errors import Forbidden, Unavailable, Usage
 from gateway.logs import logs_as_json as logs_as_json
 from gateway.pipeline import Configuration, Journey
@@ -27,7 +26,6 @@ from gateway.records.ids import identifier
 from gateway.records.times import microseconds, moment
 from gateway.settings import HttpSettings, MllpSettings, Settings, address
 from gateway.store.sqlite import is_being_served, lock_for_serving, open_sqlite
-from gateway.web.session import Sessions
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -105,6 +103,9 @@ class Gateway:
     """A running gateway: the journey, its listeners and its clock. Made by `running`."""
 
     def __init__(self, store: Store, settings: Settings, clock: CareClock) -> None:
+        from gateway.api.services import Changes  # with FastAPI, for which commands that only open the store should not wait
+        from gateway.web.session import Sessions
+
         self.store = store
         self.settings = settings
         self.configuration = configuration_of(settings, store)
@@ -183,11 +184,13 @@ def application(gateway: Gateway) -> FastAPI:
     from gateway.api.edge import guard
     from gateway.api.router import api
     from gateway.api.services import Limits, Services
+    from gateway.pipeline.audit_trail import AuditTrail
     from gateway.smart import access, discovery, endpoints
     from gateway.smart.jwks import KeySets
     from gateway.web import pages
 
     store, settings = gateway.store, gateway.settings
+    trail = AuditTrail(gateway.journey, gateway.clock)
     services = Services(
         store=store,
         journey=gateway.journey,
@@ -195,6 +198,7 @@ def application(gateway: Gateway) -> FastAPI:
         identify=gateway.configuration.identify,
         base_url=gateway.base_url,
         key=store.installation_key(),
+        audit=trail.add,
         changes=gateway.changes,
         limits=Limits(body=settings.http.max_body),
     )
@@ -202,6 +206,7 @@ def application(gateway: Gateway) -> FastAPI:
         store=store,
         now=lambda: moment(gateway.clock()),
         sessions=gateway.sessions,
+        audit=trail.add,
         feeds={each.name: each.hospital or each.name for each in settings.feeds()},
         agencies={each.id: each.name for each in settings.agency},
         secure=gateway.base_url.startswith("https:"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -12,6 +12,8 @@ from gateway.api.access import Seen
 from gateway.api.requests import Call
 from gateway.errors import GatewayError
 from gateway.fhir import outcome, times
+from gateway.privacy import audit
+from gateway.privacy.audit import Shown
 
 Json = dict[str, Any]
 
@@ -19,14 +21,30 @@ FHIR_JSON = "application/fhir+json"
 PRIVATE = {"Cache-Control": "no-store"}
 
 
-class FhirResponse(Response):
-    """JSON bytes as FHIR."""
+class Answer(Response):
+    """An answer to a caller, and what it shows of records. None is kept by anybody on the way."""
+
+    def __init__(self, content: bytes = b"", status: int = 200, headers: Mapping[str, str] | None = None, shown: Shown | None = None) -> None:
+        super().__init__(content, status, {**PRIVATE, **(headers or {})})
+        self.shown = shown or Shown()
+
+
+class FhirResponse(Answer):
+    """A resource as JSON, or nothing. It shows itself, or a Bundle what is in it."""
 
     media_type = FHIR_JSON
 
-    def __init__(self, content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        body = content if isinstance(content, bytes) else b"" if content is None else orjson.dumps(content)
-        super().__init__(body, status, {**PRIVATE, **(headers or {})})
+    def __init__(self, content: Json | None, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        body = b"" if content is None else orjson.dumps(content)
+        super().__init__(body, status, headers, audit.shown(_records(content)) if content else None)
+
+
+def _records(content: Json) -> Iterator[Json]:
+    if content["resourceType"] == "Bundle":
+        for entry in content.get("entry", []):
+            yield from _records(entry["resource"]) if "resource" in entry else ()
+    elif content["resourceType"] != "OperationOutcome":
+        yield content
 
 
 def versioned(one: Seen) -> dict[str, str]:
@@ -39,11 +57,11 @@ def resource(one: Seen, status: int = 200, headers: Mapping[str, str] | None = N
     return FhirResponse(one.resource, status, {**versioned(one), **(headers or {})})
 
 
-def unless_matched(call: Call, one: Seen) -> Response:
+def unless_matched(call: Call, one: Seen) -> Answer:
     """One resource, or 304 where the reader has this version (If-None-Match)."""
     has = [each.strip() for each in call.header("if-none-match").split(",")]
     if "*" in has or one.etag in has:
-        return Response(status_code=304, headers={**PRIVATE, **versioned(one)})
+        return Answer(status=304, headers=versioned(one))
     return resource(one)
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import orjson
 from fastapi import HTTPException, Response
 
-from gateway.api.answers import FhirResponse, failure
+from gateway.api.answers import Answer, FhirResponse, failure
 from gateway.api.grants import grant
 from gateway.api.requests import Call, check_content_type, parameters
 from gateway.api.services import Services
@@ -26,7 +26,7 @@ from gateway.pipeline.received import Received
 from gateway.smart.access import Caller
 
 Json = dict[str, Any]
-Interact = Callable[[Services, Caller, Call], Awaitable[Response]]
+Interact = Callable[[Services, Caller, Call], Awaitable[Answer]]
 
 FEEDERS = ("hospital", "operator")
 """Roles whose Bundles are inputs of a feed."""

@@ -10,23 +10,30 @@ import time
 from typing import Any
 
 import orjson
-from fastapi import Response
 
 from gateway.api import cursor
-from gateway.api.access import view
-from gateway.api.answers import PRIVATE
+from gateway.api.access import View, view
+from gateway.api.answers import Answer
 from gateway.api.grants import grant
 from gateway.api.requests import Call
 from gateway.api.services import Services
 from gateway.errors import Malformed
+from gateway.privacy.audit import TRANSITION, Shown
+from gateway.privacy.notice import consents_of
 from gateway.smart.access import Caller
-from gateway.store.interface import TransitionRow
+from gateway.store.interface import ALL, TransitionRow
 
 _PURPOSE = "transitions"
 _DEFAULT = 100
 
 
-async def transitions(services: Services, caller: Caller, call: Call) -> Response:
+class FeedAnswer(Answer):
+    """A page of the feed."""
+
+    media_type = "application/json"
+
+
+async def transitions(services: Services, caller: Caller, call: Call) -> Answer:
     """What is new behind the cursor; with `wait`, as soon as there is something, or when the seconds are over."""
     grant(caller, "Task", "r")
     asked = dict(call.parameters)
@@ -39,10 +46,10 @@ async def transitions(services: Services, caller: Caller, call: Call) -> Respons
     rows = await _rows(services, caller, after, limit, min(_number(asked, "wait", 0), services.limits.wait))
     position = rows[-1].position if rows else after
     moved = cursor.make(services.key, _PURPOSE, caller.recipient, position)
-    headers = {**PRIVATE, "ETag": f'"{moved}"'}
+    headers = {"ETag": f'"{moved}"'}
     if not rows and given and f'"{given}"' in call.header("if-none-match"):
-        return Response(status_code=304, headers=headers)
-    return Response(_body(rows, moved), media_type="application/json", headers=headers)
+        return Answer(status=304, headers=headers)
+    return FeedAnswer(_body(rows, moved), headers=headers, shown=_shown(services, caller, rows) if rows else None)
 
 
 async def _rows(services: Services, caller: Caller, after: int, limit: int, wait: float) -> list[TransitionRow]:
@@ -72,3 +79,20 @@ def _body(rows: list[TransitionRow], moved: str) -> bytes:
     """The rows' stored bodies, put together without reading them."""
     listed: list[Any] = [orjson.Fragment(row.body) if row.body is not None else {"id": row.id, "status": "withdrawn"} for row in rows]
     return orjson.dumps({"transitions": listed, "cursor": moved})
+
+
+def _shown(services: Services, caller: Caller, rows: list[TransitionRow]) -> Shown:
+    """Which transitions, of whom; and the consents that the stays of an agency's are disclosed under, which their Encounters say."""
+    told = [orjson.loads(row.body) for row in rows if row.body is not None]
+    patients = {str(one["patient"]) for one in told if one.get("patient")}
+    consents: set[str] = set()
+    if caller.recipient != ALL:
+        with view(services.store, caller.recipient) as look:
+            consents = {consent for one in told for consent in _consents(look, str(one.get("encounter", "")))}
+    return Shown((), tuple((TRANSITION, row.id) for row in rows), tuple(sorted(patients)), tuple(sorted(consents)))
+
+
+def _consents(look: View, encounter: str) -> tuple[str, ...]:
+    type, _, id = encounter.partition("/")
+    found = look.find(type, id) if id else None
+    return consents_of(found.resource) if found is not None else ()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import Response
-
 from gateway.api import answers, cursor
 from gateway.api.access import Seen, view
-from gateway.api.answers import FhirResponse
+from gateway.api.answers import Answer, FhirResponse
 from gateway.api.grants import Grant, grant
 from gateway.api.requests import Call, is_id
 from gateway.api.searching import CONTINUE
@@ -19,7 +17,7 @@ from gateway.smart.access import Caller
 Json = dict[str, Any]
 
 
-def read(services: Services, caller: Caller, call: Call) -> Response:
+def read(services: Services, caller: Caller, call: Call) -> Answer:
     """The newest version of a resource."""
     type, id = call.path
     leave = grant(caller, type, "r")
@@ -28,7 +26,7 @@ def read(services: Services, caller: Caller, call: Call) -> Response:
     return answers.unless_matched(call, one)
 
 
-def vread(services: Services, caller: Caller, call: Call) -> Response:
+def vread(services: Services, caller: Caller, call: Call) -> Answer:
     """One version of a resource."""
     type, id, _, number = call.path
     leave = grant(caller, type, "r")
@@ -40,7 +38,7 @@ def vread(services: Services, caller: Caller, call: Call) -> Response:
     return answers.unless_matched(call, one)
 
 
-def history(services: Services, caller: Caller, call: Call) -> Response:
+def history(services: Services, caller: Caller, call: Call) -> Answer:
     """A resource's versions, newest first. Takes _count and the cursor of a next link."""
     type, id, _ = call.path
     leave = grant(caller, type, "r")

@@ -10,7 +10,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway.api import bundles, capabilities, feed, reading, writing
 from gateway.api.access import view
-from gateway.api.answers import FHIR_JSON, failure
+from gateway.api.answers import FHIR_JSON, Answer, failure
+from gateway.api.auditing import FEED, disclosed
 from gateway.api.requests import FORM, Call, call_of, check_accept, parameters
 from gateway.api.searching import search_type
 from gateway.api.services import Services
@@ -22,9 +23,21 @@ from gateway.store.interface import ALL
 Endpoint = Callable[..., Awaitable[Response]]
 
 
-async def interact(services: Services, caller: Caller, call: Call) -> Response:
+async def interact(services: Services, caller: Caller, call: Call) -> Answer:
     """One interaction on a type or an instance, by method and address: from HTTP, or from an entry of a batch."""
     check_accept(call)
+    if len(call.path) == 2 and call.path[1] == "_search" and call.method == "POST":
+        call = _searching(call)
+    return disclosed(services, caller, call, await _interaction(services, caller, call))
+
+
+def _searching(call: Call) -> Call:
+    """A search by POST as one by GET."""
+    form = parameters(call.body.decode("utf-8", "replace")) if call.header("content-type").startswith(FORM) else []
+    return call._replace(method="GET", path=call.path[:1], parameters=[*call.parameters, *form])
+
+
+async def _interaction(services: Services, caller: Caller, call: Call) -> Answer:
     method, path = "GET" if call.method == "HEAD" else call.method, call.path
     if path[0] not in resource_types():
         raise NotFound("There is no such resource type", location="address")
@@ -32,9 +45,6 @@ async def interact(services: Services, caller: Caller, call: Call) -> Response:
         return search_type(services, caller, call)
     if len(path) == 1 and method == "POST":
         return await writing.create(services, caller, call)
-    if len(path) == 2 and path[1] == "_search" and method == "POST":
-        form = parameters(call.body.decode("utf-8", "replace")) if call.header("content-type").startswith(FORM) else []
-        return search_type(services, caller, call._replace(path=path[:1], parameters=[*call.parameters, *form]))
     if len(path) == 2 and method == "GET":
         return reading.read(services, caller, call)
     if len(path) == 2 and method == "PUT":
@@ -108,7 +118,8 @@ async def _asked(services: Services, request: Request, *path: str) -> tuple[Call
 def _operations(routes: APIRouter, services: Services) -> None:
     async def transitions(request: Request) -> Response:
         caller = services.authenticate(request.headers.get("authorization"))
-        return await feed.transitions(services, caller, await call_of(request, services.limits.body, "transitions"))
+        call = await call_of(request, services.limits.body, *FEED)
+        return disclosed(services, caller, call, await feed.transitions(services, caller, call))
 
     async def alive() -> Response:
         return Response(b"ok\n", media_type="text/plain")

@@ -11,6 +11,7 @@ from typing import Protocol
 from prometheus_client import CollectorRegistry
 
 from gateway.pipeline.received import Outcome, Received
+from gateway.privacy.audit import Audit
 from gateway.records.statements import Identify
 from gateway.smart.access import Caller
 from gateway.store.interface import Store
@@ -78,7 +79,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything that the routes use. `base_url` is what links say ("https://gateway.example.org", no slash); `key` signs cursors."""
+    """Everything that the routes use. `base_url` is what links say ("https://gateway.example.org", no slash); `key` seals cursors."""
 
     store: Store
     journey: Takes
@@ -86,6 +87,7 @@ class Services:
     identify: Identify
     base_url: str
     key: bytes
+    audit: Audit
     changes: Changes = field(default_factory=Changes)
     limits: Limits = field(default_factory=Limits)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)

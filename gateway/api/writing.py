@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from fastapi import HTTPException, Response
+from fastapi import HTTPException
 
 from gateway.api import answers
 from gateway.api.access import Seen, View, view
-from gateway.api.answers import FhirResponse
+from gateway.api.answers import Answer, FhirResponse
 from gateway.api.grants import grant
 from gateway.api.requests import JSON_PATCH, Call, check_content_type, is_id, parameters
 from gateway.api.searching import read_query, run
@@ -39,6 +39,9 @@ WRITES: Mapping[str, tuple[str, ...]] = {
 }
 """What may be written over REST, by type."""
 
+KEEPERS: Mapping[str, tuple[str, ...]] = {"Consent": ("coordinator", "operator")}
+"""The roles that alone may write a type, whatever a scope says: an agency that wrote Consents could permit itself what is withheld from it."""
+
 Wanted = Callable[[Seen], tuple[bytes, dict[str, str]]]
 """The current version -> the body to submit, and what else the inbox should know of it."""
 
@@ -46,18 +49,18 @@ _ATTEMPTS = 3
 """How often a write without If-Match is tried anew when the resource changed under it."""
 
 
-async def create(services: Services, caller: Caller, call: Call) -> Response:
+async def create(services: Services, caller: Caller, call: Call) -> Answer:
     """POST: a new resource; with If-None-Exist, only where the search finds none."""
     (type,) = call.path
     leave = grant(caller, type, "c")
-    _check_allowed(type, "create")
+    _check_allowed(caller, type, "create")
     check_content_type(call)
     resource = _resource(call.body, type)
     if not leave.opens(resource):
         raise Forbidden("The access token's scope does not reach this resource", location=type)
     existing = _existing(services, caller, type, call)
     if existing is not None:
-        return _answer(call, services, existing, 200)
+        return answers.resource(existing, headers={"Content-Location": _address(services, existing)})
     with view(services.store, caller.recipient) as look:
         _check_references(look, resource, {})
     value = uuid.uuid4().hex
@@ -68,7 +71,7 @@ async def create(services: Services, caller: Caller, call: Call) -> Response:
     return _read_back(services, caller, call, type, id, 201)
 
 
-async def update(services: Services, caller: Caller, call: Call) -> Response:
+async def update(services: Services, caller: Caller, call: Call) -> Answer:
     """PUT: the resource as the caller wants it."""
     type, id = call.path
     check_content_type(call)
@@ -82,7 +85,7 @@ async def update(services: Services, caller: Caller, call: Call) -> Response:
     return await _change(services, caller, call, "update", wanted)
 
 
-async def patched(services: Services, caller: Caller, call: Call) -> Response:
+async def patched(services: Services, caller: Caller, call: Call) -> Answer:
     """PATCH: JSON Patch on the version that the caller sees."""
     check_content_type(call, JSON_PATCH)
 
@@ -96,11 +99,11 @@ async def patched(services: Services, caller: Caller, call: Call) -> Response:
     return await _change(services, caller, call, "patch", wanted)
 
 
-async def _change(services: Services, caller: Caller, call: Call, interaction: str, wanted: Wanted) -> Response:
+async def _change(services: Services, caller: Caller, call: Call, interaction: str, wanted: Wanted) -> Answer:
     """Check a change against the version that the caller sees, pin that version, and submit; anew if it changed and If-Match said nothing."""
     type, id = call.path
     leave = grant(caller, type, "u")
-    _check_allowed(type, interaction)
+    _check_allowed(caller, type, interaction)
     stated = call.if_match()
     for attempt in range(1, _ATTEMPTS + 1):
         with view(services.store, caller.recipient) as look:
@@ -135,9 +138,11 @@ def _changed(type: str) -> Conflict:
     return Conflict("It has changed since it was read", location=type, advice="Read it again, decide again, and send its version in If-Match.")
 
 
-def _check_allowed(type: str, interaction: str) -> None:
+def _check_allowed(caller: Caller, type: str, interaction: str) -> None:
     if interaction not in WRITES.get(type, ()):
         raise HTTPException(405)
+    if caller.role not in KEEPERS.get(type, (caller.role,)):
+        raise Forbidden("Only the coordinator keeps these", location=type, advice="Ask the coordinator to record it.")
 
 
 def _resource(body: bytes, type: str) -> Json:
@@ -229,7 +234,7 @@ async def _submit(services: Services, raw: bytes, about: Mapping[str, str]) -> O
     return result
 
 
-def _read_back(services: Services, caller: Caller, call: Call, type: str, id: str, status: int) -> Response:
+def _read_back(services: Services, caller: Caller, call: Call, type: str, id: str, status: int) -> Answer:
     with view(services.store, caller.recipient) as look:
         found = look.find(type, id)
     if found is not None:
@@ -238,12 +243,15 @@ def _read_back(services: Services, caller: Caller, call: Call, type: str, id: st
     return FhirResponse(outcome.outcome([gone]), 200)
 
 
-def _answer(call: Call, services: Services, one: Seen, status: int) -> Response:
-    address = f"{services.fhir_url}/{one.resource['resourceType']}/{one.resource['id']}/_history/{one.number}"
-    headers = {"Location": address} if status == 201 else {"Content-Location": address}
+def _answer(call: Call, services: Services, one: Seen, status: int) -> Answer:
+    headers = {"Location" if status == 201 else "Content-Location": _address(services, one)}
     if call.prefers("return=minimal"):
         return FhirResponse(None, status, {**answers.versioned(one), **headers})
     if call.prefers("return=operationoutcome"):
         done = Issue("informational", "It was taken.", severity="information")
         return FhirResponse(outcome.outcome([done]), status, {**answers.versioned(one), **headers})
     return answers.resource(one, status, headers)
+
+
+def _address(services: Services, one: Seen) -> str:
+    return f"{services.fhir_url}/{one.resource['resourceType']}/{one.resource['id']}/_history/{one.number}"

@@ -36,12 +36,13 @@ AFTER_A_FAULT = 3600 * 1_000_000
 class _Job(NamedTuple):
     work: Work
     future: Future[Any]
+    news: bool  # whether it may change what somebody reads
 
 
 class Journey:
     """Takes inputs from any thread; one thread of its own does all writing.
 
-    `clock` is the care clock (microseconds UTC); `on_commit` is called, on the writer's thread, after every group that was committed.
+    `clock` is the care clock (microseconds UTC); `on_commit` is called, on the writer's thread, after every committed group that holds news.
     """
 
     def __init__(self, store: Store, configuration: Configuration, clock: Callable[[], int], on_commit: Callable[[], None] = lambda: None) -> None:
@@ -76,11 +77,11 @@ class Journey:
         """Look again at every partition whose time has come; how many there were (at most a group's worth: call until 0)."""
         return self.run(self._wake)
 
-    def run(self, work: Callable[[Writer, int], T]) -> Future[T]:
-        """Do a piece of work on the writer's thread, inside its next transaction."""
+    def run(self, work: Callable[[Writer, int], T], *, news: bool = True) -> Future[T]:
+        """Do a piece of work on the writer's thread, inside its next transaction. Without `news` (an AuditEvent), nobody who waits is woken by it."""
         future: Future[T] = Future()
         try:
-            self._jobs.put_nowait(_Job(work, future))
+            self._jobs.put_nowait(_Job(work, future, news))
         except queue.Full:
             future.set_exception(Unavailable("too many messages are waiting", advice="Send again in a moment."))
         return future
@@ -157,7 +158,8 @@ class Journey:
         for job, value in done:
             _raise_alarm(value)
             job.future.set_result(value)
-        self._on_commit()
+        if any(job.news for job, _ in done):
+            self._on_commit()
 
 
 def _refuse(group: list[_Job], reason: Unavailable) -> None:

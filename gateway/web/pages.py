@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from gateway.errors import Unavailable
+from gateway.privacy.audit import INPUT, TRANSITION, Audit, Disclosure, Shown
 from gateway.store.interface import ALL, Filter, Input, Store
-from gateway.web.session import COOKIE, SESSION_LASTS, Sessions
+from gateway.web.session import COOKIE, SESSION_LASTS, Session, Sessions
 from gateway.web.wording import entry, moment_words
 
 PAGE = 100
@@ -30,20 +32,25 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-Viewed = Callable[[str, Sequence[str]], None]
-"""Told of every page that showed records: the page's path and the ids of the transitions or messages on it ("Transition/…", "message 17")."""
+
+class Page(NamedTuple):
+    """A page, and what it shows of records."""
+
+    response: Response
+    shown: Shown = Shown()
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the pages are given. `now` is the care clock; `feeds` and `agencies` are names by feed name and agency id."""
+    """What the pages are given. `now` is the care clock; `audit` is told of every page that shows records, before it is shown; `feeds` and
+    `agencies` are names by feed name and agency id."""
 
     store: Store
     now: Callable[[], datetime]
     sessions: Sessions
+    audit: Audit
     feeds: Mapping[str, str]
     agencies: Mapping[str, str]
-    viewed: Viewed = lambda page, shown: None
     secure: bool = False  # the gateway is reached over https: the cookie must not travel otherwise
 
 
@@ -70,37 +77,60 @@ def pages(services: Services) -> APIRouter:
 
     @router.get("/worklist")
     def worklist(request: Request, show: Literal["flagged", "open", "all"] = "open", page: Annotated[int, Query(ge=1, le=1_000_000)] = 1) -> Response:
-        return _open(services, request) or _worklist(services, show, page)
+        return _open(services, request, lambda: _worklist(services, show, page))
 
     @router.get("/worklist/{transition_id}")
     def transition(request: Request, transition_id: str) -> Response:
-        return _open(services, request) or _transition(services, transition_id)
+        return _open(services, request, lambda: _transition(services, transition_id))
 
     @router.get("/console")
     def console(
         request: Request, state: Literal["", "processed", "quarantined", "duplicate"] = "", feed: str = "", before: int | None = None
     ) -> Response:
-        return _open(services, request) or _console(services, state, feed, before)
+        return _open(services, request, lambda: _console(services, state, feed, before))
 
     @router.get("/console/messages/{number}")
     def message(request: Request, number: int) -> Response:
-        return _open(services, request) or _message(services, number)
+        return _open(services, request, lambda: _message(services, number))
 
     return router
 
 
-def _open(services: Services, request: Request) -> Response | None:
-    """None where the caller may come in; else the page that says how."""
-    if services.sessions.role(request.cookies.get(COOKIE)) is None:
+def _open(services: Services, request: Request, make: Callable[[], Page]) -> Response:
+    """The page, for who may come in, when what it shows is on its way into the audit trail; else the page that says how to come in, or to wait."""
+    session = services.sessions.session(request.cookies.get(COOKIE))
+    if session is None:
         return _closed("Nobody is signed in here.")
-    return None
+    page = make()
+    if any(page.shown):
+        try:
+            services.audit(_viewed(session, request, page.shown))
+        except Unavailable:
+            return _page("busy.html", 503)
+    return page.response
+
+
+def _viewed(session: Session, request: Request, shown: Shown) -> Disclosure:
+    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return Disclosure("view", session.name, session.role, "", shown, asked)
+
+
+def _transitions(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Shown:
+    """Transitions on a page, by id and body, and whom they are about."""
+    listed = list(rows)
+    patients = {str(body["patient"]) for _, body in listed if body.get("patient")}
+    return Shown(identifiers=tuple((TRANSITION, id) for id, _ in listed), patients=tuple(sorted(patients)))
+
+
+def _messages(messages: Iterable[Input]) -> Shown:
+    return Shown(identifiers=tuple((INPUT, str(message.id)) for message in messages))
 
 
 def _closed(reason: str) -> Response:
     return _page("closed.html", 401, reason=reason)
 
 
-def _worklist(services: Services, show: str, page: int) -> Response:
+def _worklist(services: Services, show: str, page: int) -> Page:
     now = services.now()
     with services.store.reading() as reader:
         statuses = [""] if show != "open" else ["anticipated", "open"]
@@ -108,24 +138,22 @@ def _worklist(services: Services, show: str, page: int) -> Response:
         rows = [row for status in statuses for row in reader.worklist(ALL, flagged=show == "flagged", status=status, limit=window)]
         counts = reader.counts()
     rows.sort(key=lambda row: (row.tier, row.due, row.id))
-    shown = [row for row in rows[PAGE * (page - 1) : PAGE * page] if row.body is not None]
-    entries = [entry(orjson.loads(row.body or b"{}"), now, services.agencies) for row in shown]
-    services.viewed("/worklist", [f"Transition/{row.id}" for row in shown])
-    return _page(
-        "worklist.html", show=show, page=page, entries=entries, counts=counts, more=len(rows) > PAGE * page, now=moment_words(now.isoformat())
-    )
+    shown = [(row.id, orjson.loads(row.body)) for row in rows[PAGE * (page - 1) : PAGE * page] if row.body is not None]
+    entries = [entry(body, now, services.agencies) for _, body in shown]
+    more, moment = len(rows) > PAGE * page, moment_words(now.isoformat())
+    return Page(_page("worklist.html", show=show, page=page, entries=entries, counts=counts, more=more, now=moment), _transitions(shown))
 
 
-def _transition(services: Services, transition_id: str) -> Response:
+def _transition(services: Services, transition_id: str) -> Page:
     with services.store.reading() as reader:
         row = reader.transition(ALL, transition_id)
     if row is None or row.body is None:
-        return _page("missing.html", 404, what="transition")
+        return Page(_page("missing.html", 404, what="transition"))
     body: dict[str, Any] = orjson.loads(row.body)
-    services.viewed(f"/worklist/{transition_id}", [f"Transition/{transition_id}"])
     times = {key: moment_words(body.get(key)) for key in ("admitted", "discharged", "expected_discharge")}
     evidence = [(item["text"], item.get("reference") or "") for item in body["follow_up"].get("evidence") or ()]
-    return _page("transition.html", entry=entry(body, services.now(), services.agencies), times=times, evidence=evidence)
+    made = _page("transition.html", entry=entry(body, services.now(), services.agencies), times=times, evidence=evidence)
+    return Page(made, _transitions([(row.id, body)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +166,15 @@ class FeedLine:
     silent: str
 
 
-def _console(services: Services, state: str, feed: str, before: int | None) -> Response:
+def _console(services: Services, state: str, feed: str, before: int | None) -> Page:
     now = services.now()
     with services.store.reading() as reader:
         messages = list(reader.messages(Filter(state=state, feed=feed, limit=PAGE + 1, before=before)))
         newest = {name: next(iter(reader.messages(Filter(feed=name, limit=1))), None) for name in services.feeds}
         counts = reader.counts()
     shown = messages[:PAGE]
-    services.viewed("/console", [f"message {message.id}" for message in shown])
     feeds = [FeedLine(name, services.feeds[name], _received(last), _silence(last, now)) for name, last in newest.items()]
-    return _page(
+    made = _page(
         "console.html",
         feeds=feeds,
         messages=[(message, _received(message)) for message in shown],
@@ -156,15 +183,16 @@ def _console(services: Services, state: str, feed: str, before: int | None) -> R
         counts=counts,
         older=shown[-1].id if len(messages) > PAGE else None,
     )
+    return Page(made, _messages(shown))
 
 
-def _message(services: Services, number: int) -> Response:
+def _message(services: Services, number: int) -> Page:
     with services.store.reading() as reader:
         found = next(iter(reader.messages(Filter(before=number + 1, limit=1))), None)
     if found is None or found.id != number:
-        return _page("missing.html", 404, what="message")
-    services.viewed(f"/console/messages/{number}", [f"message {number}"])
-    return _page("message.html", message=found, received=_received(found), raw=_lines(found.raw), answer=_lines(found.answer))
+        return Page(_page("missing.html", 404, what="message"))
+    made = _page("message.html", message=found, received=_received(found), raw=_lines(found.raw), answer=_lines(found.answer))
+    return Page(made, _messages([found]))
 
 
 def _received(message: Input | None) -> str:

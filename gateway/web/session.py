@@ -11,13 +11,20 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 COOKIE = "gateway-session"
 INVITATION_LASTS = 24 * 3600.0  # seconds, wall clock
 SESSION_LASTS = 12 * 3600.0
 
 Role = Literal["coordinator"]
+
+
+class Session(NamedTuple):
+    """Whoever came in by one link. `name` tells sessions apart in the audit trail, and opens nothing."""
+
+    name: str
+    role: Role
 
 
 @dataclass(slots=True)
@@ -43,8 +50,8 @@ class Sessions:
         self._sessions[_digest(value)] = (role, self.clock() + SESSION_LASTS)
         return value
 
-    def role(self, cookie: str | None) -> Role | None:
-        """The role of whoever sends this cookie; None without a session."""
+    def session(self, cookie: str | None) -> Session | None:
+        """The session of whoever sends this cookie; None where there is none."""
         found = self._sessions.get(_digest(cookie)) if cookie else None
         if found is None:
             return None
@@ -52,7 +59,7 @@ class Sessions:
         if ends < self.clock():
             del self._sessions[_digest(cookie or "")]
             return None
-        return role
+        return Session(f"session {_digest(cookie or '').hex()[:16]}", role)
 
 
 def _digest(token: str) -> bytes:

@@ -26,6 +26,7 @@ from gateway.fhir.references import place
 from gateway.fhir.search import terms
 from gateway.mappings.fhir.writes import translate_write
 from gateway.pipeline.received import Outcome, Received
+from gateway.privacy.audit import Disclosure
 from gateway.smart.access import Caller
 from gateway.smart.scopes import parse as scopes
 from gateway.store.interface import ALL, Change, NewVersion, Store, TransitionRow
@@ -43,6 +44,7 @@ CALLERS = {
     "river": Caller("river-app", "agency", "river", scopes(AGENCY), (), 0),
     "oak": Caller("oak-app", "agency", "oak", scopes(AGENCY), (), 0),
     "narrow": Caller("narrow", "agency", "river", scopes("system/Task.s"), (), 0),
+    "greedy": Caller("greedy", "agency", "river", scopes("system/*.cruds"), (), 0),
     "coordinator": Caller("desk", "coordinator", "county", scopes("system/*.rs system/Task.u system/Consent.cu"), (), 0),
     "hospital": Caller("st-mary", "hospital", "st-mary", scopes("system/Bundle.c"), ("st-mary",), 0),
     "two-feeds": Caller("two", "hospital", "two", scopes("system/Bundle.c"), ("one", "two"), 0),
@@ -103,8 +105,10 @@ class Bench:
         self.now = NOW
         self.taken: list[Received] = []
         self.error: GatewayError | None = None  # what the next input is refused with
+        self.disclosed: list[Disclosure] = []  # what was shown, since the last look
+        self.full = False  # the audit trail takes nothing
         self.between: Any = None  # called once before the next write commits
-        self.services = Services(store, self, authenticate, identify, BASE, b"k" * 32, limits=Limits(body=20_000, scan=500, batch=5))
+        self.services = Services(store, self, authenticate, identify, BASE, b"k" * 32, self._audit, limits=Limits(body=20_000, scan=500, batch=5))
         self.http = Client(app_of(self.services))
 
     def as_(self, name: str, method: str, path: str, **more: Any) -> Any:
@@ -132,6 +136,11 @@ class Bench:
         with self.store.write(self.now) as writer:
             writer.apply(change)
         self.services.changes.notify()
+
+    def _audit(self, disclosure: Disclosure) -> None:
+        if self.full:
+            raise Unavailable("too many messages are waiting")
+        self.disclosed.append(disclosure)
 
     # the journey
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gateway.api.cursor import make, read
+from gateway.errors import Malformed
 from gateway.store.interface import ALL
 from tests.api.gateway_api import Bench, bench
 
@@ -72,6 +77,32 @@ def test_a_cursor_is_its_recipients_own(gateway: Bench) -> None:
     assert gateway.as_("oak", "GET", f"/api/transitions?cursor={cursor}").status_code == 400
     changed = ("A" if cursor[0] != "A" else "B") + cursor[1:]
     assert gateway.as_("river", "GET", f"/api/transitions?cursor={changed}").status_code == 400
+
+
+def test_a_cursor_shows_no_position_and_the_same_position_is_the_same_cursor(gateway: Bench) -> None:
+    key = b"k" * 32
+    cursors = [make(key, "transitions", "river", position) for position in range(200)]
+    assert cursors == [make(key, "transitions", "river", position) for position in range(200)], "ETag and 304 rest on it"
+    assert len({each[:4] for each in cursors}) > 190, "neighbours have nothing in common"
+    assert sorted(cursors) != cursors
+    for position, each in enumerate(cursors):
+        assert position.to_bytes(8, "big") not in base64.urlsafe_b64decode(each)
+    others = [make(key, "transitions", "oak", 7), make(key, "Task?", "river", 7), make(b"j" * 32, "transitions", "river", 7)]
+    assert len({cursors[7], *others}) == 4
+    for each in others:
+        with pytest.raises(Malformed):
+            read(key, "transitions", "river", each)
+
+
+@given(position=st.integers(-(2**63), 2**63 - 1))
+def test_a_cursor_leads_back_to_its_position(position: int) -> None:
+    assert read(b"k" * 32, "p", "r", make(b"k" * 32, "p", "r", position)) == position
+
+
+@given(st.text(max_size=40) | st.text("ABCabc019-_=+/ !", min_size=32, max_size=32))
+def test_what_is_no_cursor_is_refused(text: str) -> None:
+    with pytest.raises(Malformed):
+        read(b"k" * 32, "p", "r", text)
 
 
 def test_not_modified(gateway: Bench) -> None:

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+from fhir.resources.R4B.auditevent import AuditEvent
 
 from gateway.api.services import Services
 from gateway.fhir import validation
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.pipeline import Configuration, Journey
+from gateway.pipeline.audit_trail import AuditTrail
 from gateway.pipeline.own import put_own_resources
 from gateway.records.ids import identifier
+from gateway.store.interface import ALL
 from tests.api.gateway_api import BASE, Client, app_of, authenticate, empty_store
 from transitions.policy import Agency, Policy
 
@@ -87,7 +91,8 @@ class Running:
             put_own_resources(writer, configuration)
         self.journey = Journey(self.store, configuration, lambda: self.now)
         self.journey.start()
-        self.http = Client(app_of(Services(self.store, self.journey, authenticate, configuration.identify, BASE, b"k" * 32)))
+        trail = AuditTrail(self.journey, lambda: self.now)
+        self.http = Client(app_of(Services(self.store, self.journey, authenticate, configuration.identify, BASE, b"k" * 32, trail.add)))
 
     def as_(self, who: str, method: str, path: str, **more: Any) -> Any:
         self.now += 60_000_000
@@ -185,3 +190,24 @@ def test_what_cannot_be_understood_is_kept_and_told(gateway: Running) -> None:
 def replace_status(body: dict[str, Any], status: str) -> dict[str, Any]:
     *others, stay = body["entry"]
     return {**body, "entry": [*others, {**stay, "resource": {**stay["resource"], "status": status}}]}
+
+
+def test_every_answer_is_in_the_audit_trail_which_nobody_reads_over_the_api(gateway: Running) -> None:
+    gateway.tell(DISCHARGE)
+    (entry,) = gateway.as_("river", "GET", "/fhir/Task").json()["entry"]
+    cursor = gateway.as_("river", "GET", "/api/transitions").json()["cursor"]
+    gateway.as_("river", "GET", f"/api/transitions?cursor={cursor}")
+    gateway.as_("coordinator", "GET", f"/fhir/{entry['resource']['for']['reference']}")
+    for who in ("greedy", "coordinator"):
+        assert gateway.as_(who, "GET", "/fhir/AuditEvent").json()["total"] == 0
+    assert gateway.as_("river", "GET", f"/api/transitions?cursor={cursor}").json()["transitions"] == [], "an audit moves no cursor"
+    gateway.journey.run(lambda writer, now: None).result(30)
+    with gateway.store.reading() as reader:
+        written = [(recorded, orjson.loads(body)) for _, recorded, body in reader.audit(0, 100)]
+        assert not [one for one in reader.export(ALL) if one.type == "AuditEvent"]
+    for _, event in written:
+        AuditEvent.model_validate(event)
+    told = [(one["agent"][0]["who"]["identifier"]["value"], one["subtype"][0]["code"], one["action"]) for _, one in written]
+    assert told == [("river-app", "search-type", "E"), ("river-app", "search-type", "R"), ("desk", "read", "R")]
+    patients = {entity["what"]["reference"] for _, one in written for entity in one["entity"] if entity["role"]["code"] == "1"}
+    assert patients == {entry["resource"]["for"]["reference"]}

@@ -128,6 +128,34 @@ def test_conditional_create(gateway: Bench) -> None:
     assert len(gateway.taken) == 1
 
 
+CONSENT = {
+    "resourceType": "Consent",
+    "status": "active",
+    "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]},
+    "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+    "patient": {"reference": "Patient/p1"},
+    "policyRule": {"text": "42 CFR Part 2"},
+}
+
+
+def test_only_the_coordinator_writes_consents_whatever_a_scope_says(gateway: Bench) -> None:
+    """An agency that wrote one could permit itself what is withheld from it (42 CFR 2.31: the client consents)."""
+    entry = {"request": {"method": "POST", "url": "Consent"}, "resource": CONSENT}
+    for asked in (
+        gateway.as_("greedy", "POST", "/fhir/Consent", json=CONSENT),
+        gateway.as_("greedy", "POST", "/fhir/Consent", json=CONSENT, headers={"If-None-Exist": "patient=Patient/p1"}),
+        gateway.as_("greedy", "POST", "/fhir", json={"resourceType": "Bundle", "type": "transaction", "entry": [entry]}),
+        gateway.as_("greedy", "PUT", "/fhir/Consent/c1", json={**CONSENT, "id": "c1"}),
+        gateway.as_("greedy", "PATCH", "/fhir/Consent/c1", content=b"[]", headers={"Content-Type": "application/json-patch+json"}),
+    ):
+        assert (asked.status_code, asked.json()["issue"][0]["code"]) == (403, "forbidden")
+    batch = gateway.as_("greedy", "POST", "/fhir", json={"resourceType": "Bundle", "type": "batch", "entry": [entry]}).json()
+    assert batch["entry"][0]["response"]["status"] == "403"
+    assert gateway.taken == []
+    assert gateway.as_("coordinator", "POST", "/fhir/Consent", json=CONSENT).status_code == 201
+    assert gateway.as_("river", "POST", "/fhir/Consent", json=CONSENT).status_code == 403, "nor without a scope"
+
+
 def test_prefer_minimal(gateway: Bench) -> None:
     answer = gateway.as_("river", "POST", "/fhir/Appointment", json=APPOINTMENT, headers={"Prefer": "return=minimal"})
     assert (answer.status_code, answer.content) == (201, b"")

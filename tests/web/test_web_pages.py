@@ -15,6 +15,8 @@ import pytest
 from fastapi import FastAPI
 from rich.console import Console
 
+from gateway.errors import Unavailable
+from gateway.privacy.audit import INPUT, TRANSITION, Disclosure
 from gateway.store.interface import Filter, Input, Store, TransitionRow
 from gateway.web.pages import Services, pages
 from gateway.web.session import COOKIE, Sessions
@@ -129,6 +131,7 @@ class FakeStore:
 def client(transitions: list[dict[str, Any]] | None = None, messages: list[Input] | None = None, signed_in: bool = True, **more: Any) -> Browser:
     """A browser before a gateway with these contents."""
     sessions = Sessions()
+    more.setdefault("audit", lambda disclosure: None)
     services = Services(
         store=cast(Store, FakeStore(FakeReader(transitions or [], messages or []))),
         now=lambda: NOW,
@@ -156,7 +159,7 @@ def test_without_a_session_every_page_is_closed_and_says_how_to_come_in(path: st
 def test_the_link_opens_once_and_its_cookie_is_out_of_reach_of_scripts_and_other_sites() -> None:
     sessions = Sessions()
     app = FastAPI()
-    app.include_router(pages(Services(cast(Store, FakeStore(FakeReader([], []))), lambda: NOW, sessions, {}, {}, secure=True)))
+    app.include_router(pages(Services(cast(Store, FakeStore(FakeReader([], []))), lambda: NOW, sessions, lambda shown: None, {}, {}, secure=True)))
     link = sessions.invite()
     first = Browser(app, base_url="https://gateway.test", follow_redirects=False).get(link)
     assert (first.status_code, first.headers["location"]) == (303, "/worklist")
@@ -170,10 +173,13 @@ def test_sessions_and_links_end_by_the_wall_clock() -> None:
     sessions = Sessions(clock=lambda: clock[0])
     old, fresh = sessions.invite().split("=")[1], sessions.invite().split("=")[1]
     session = sessions.redeem(fresh)
-    assert sessions.role(session) == "coordinator"
-    assert sessions.role("guess") is None
+    found = sessions.session(session)
+    assert found is not None
+    assert found.role == "coordinator"
+    assert sessions.session(found.name.split()[-1]) is None, "what the audit trail calls it does not open it"
+    assert sessions.session("guess") is None
     clock[0] = 25 * 3600.0
-    assert sessions.role(session) is None
+    assert sessions.session(session) is None
     assert sessions.redeem(old) is None
 
 
@@ -271,18 +277,45 @@ def test_a_message_is_shown_segment_by_segment_whatever_its_bytes_are() -> None:
     assert "<li>PID|1||778812||Núñez</li>" in text
 
 
-def test_every_page_that_shows_records_is_told_to_the_audit() -> None:
-    seen: list[tuple[str, list[str]]] = []
-    browser = client([transition()], [message(1)], viewed=lambda page, shown: seen.append((page, list(shown))))
-    seen.clear()
-    for path in ("/worklist", "/worklist/tr-1", "/console", "/console/messages/1"):
-        browser.get(path)
-    assert seen == [
-        ("/worklist", ["Transition/tr-1"]),
-        ("/worklist/tr-1", ["Transition/tr-1"]),
-        ("/console", ["message 1"]),
-        ("/console/messages/1", ["message 1"]),
+def test_every_page_that_shows_records_leaves_an_audit_event_of_what_it_showed_to_whom() -> None:
+    told: list[Disclosure] = []
+    browser = client([transition(patient="Patient/p1")], [message(1)], audit=told.append)
+    told.clear()  # the link led to the worklist
+    for path in ("/worklist?show=all", "/worklist/tr-1", "/console", "/console/messages/1"):
+        assert browser.get(path).status_code == 200
+    one, row = ((TRANSITION, "tr-1"),), ((INPUT, "1"),)
+    assert [(each.query, each.shown.identifiers, each.shown.patients) for each in told] == [
+        ("/worklist?show=all", one, ("Patient/p1",)),
+        ("/worklist/tr-1", one, ("Patient/p1",)),
+        ("/console", row, ()),
+        ("/console/messages/1", row, ()),
     ]
+    assert {(each.act, each.role, each.who) for each in told} == {("view", "coordinator", told[0].who)}
+    assert told[0].who.startswith("session ")
+
+
+def test_a_page_that_shows_no_record_leaves_no_audit_event() -> None:
+    told: list[Disclosure] = []
+    browser = client(audit=told.append)
+    for path in ("/worklist", "/worklist/tr-9", "/console", "/console/messages/9", "/web/style.css"):
+        browser.get(path)
+    client([transition()], signed_in=False, audit=told.append).get("/worklist")
+    assert told == []
+
+
+def test_a_page_that_cannot_be_audited_is_not_shown() -> None:
+    def refuse(_: Disclosure) -> None:
+        raise Unavailable("too many messages are waiting")
+
+    told: list[Disclosure] = []
+    trail = [told.append]
+    browser = client([transition()], [message(1)], audit=lambda disclosure: trail[0](disclosure))
+    trail[0] = refuse
+    for path in ("/worklist", "/worklist/tr-1", "/console", "/console/messages/1"):
+        answer = browser.get(path)
+        assert answer.status_code == 503
+        assert "Núñez" not in answer.text
+        assert "Load this page again" in answer.text
 
 
 def _terminal(renderable: Any) -> str:
