@@ -45,8 +45,11 @@ def parse(value: str, zone: tzinfo) -> Moment | None:
     if (length == 14 or (length == 19 and value[14] in "+-")) and value.isascii() and value[:14].isdigit():
         return _usual(value, length, zone)
     if length == 8 and value.isascii() and value.isdigit():
-        day = _day(value)
-        return Moment(day[1], day[0] - _at(value[:4], value[4:6], value[6:], 0, zone)[0] * 60_000_000, "day", True) if day else None
+        midnights = _midnights(value[:6], zone)
+        day = int(value[6:])
+        if not 0 < day <= len(midnights):
+            return None
+        return Moment(f"{value[:4]}-{value[4:6]}-{value[6:]}", midnights[day - 1], "day", True)
     match = _TIME.fullmatch(value.strip(" "))
     if match is None:
         return None
@@ -112,7 +115,19 @@ def birth_date(value: str) -> str | None:
     return moment.text[:10] if moment else None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
+def _midnights(month: str, zone: tzinfo) -> tuple[int, ...]:
+    """YYYYMM -> when each of its days starts in the zone, in microseconds since 1970 UTC; nothing for what is no month."""
+    found: list[int] = []
+    year, number = month[:4], month[4:]
+    for day in range(1, 32):
+        midnight = _midnight(year, number, str(day))
+        if midnight is None:
+            break
+        found.append(midnight - _at(year, number, str(day), 0, zone)[0] * 60_000_000)
+    return tuple(found)
+
+
 def _midnight(year: str, month: str, day: str) -> int | None:
     """Microseconds from 1970 to the start of that day, as if it were in UTC; None when the calendar has no such day."""
     try:

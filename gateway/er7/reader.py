@@ -38,13 +38,18 @@ _ODD_NAME = re.compile(r"[A-Za-z0-9]{1,6}")
 _BLANKS = "\x0b\x1c\x1a\0 \t"
 
 
+LONGEST_LINE = 1024
+"""Longer segments (documents) do not keep their text beside their fields."""
+
+
 class Segment:
-    """One segment. `number` says which of its name it is in the message, from 1."""
+    """One segment. `number` says which of its name it is in the message, from 1; `line` is its text, "" where that is long or was pieced together."""
 
-    __slots__ = ("_charset", "_delimiters", "fields", "name", "number")
+    __slots__ = ("_charset", "_delimiters", "fields", "line", "name", "number")
 
-    def __init__(self, name: str, number: int, fields: list[str], delimiters: Delimiters, charset: str) -> None:
+    def __init__(self, name: str, number: int, fields: list[str], delimiters: Delimiters, charset: str, line: str = "") -> None:
         self.name = name
+        self.line = line
         self.number = number
         self.fields = fields  # its name, then its fields as sent: the position is the field's number; not to be changed
         self._delimiters = delimiters
@@ -263,11 +268,12 @@ def _segments(lines: list[str], header: Segment, problems: list[Problem]) -> tup
                     problems.append(Problem("", "100", "W", text))
                 fields = line.split(separator)
             same = by_name.setdefault(name, [])
-        segment = Segment(name, len(same) + 1, fields, delimiters, charset)
+        segment = Segment(name, len(same) + 1, fields, delimiters, charset, line if len(line) <= LONGEST_LINE else "")
         same.append(segment)
         segments.append(segment)
     for position, pieces in torn.items():
         fields = segments[position].fields
+        segments[position].line = ""
         fields += "\n".join([fields.pop(), *pieces]).split(separator)
     if torn:
         problems.append(Problem("", "100", "W", "There are line breaks within fields; they were kept as text. Send them as an escape sequence."))

@@ -35,7 +35,8 @@ def placed(fragments: Iterable[Fragment], key: str, patient: str, encounter: str
         resource = fragment.resource
         kind = resource["resourceType"]
         if kind in _REFERRING:
-            resource = _resolved(resource, key, patient, identify)
+            if _refers(resource):
+                resource = _resolved(resource, key, patient, identify)
             if kind == "CareTeam":
                 members.append(resource)
                 continue
@@ -66,6 +67,19 @@ def _team(members: list[Json]) -> Json:
                     team[element].append(one)
     team["participant"] = [one if "role" in one else {"role": _UNKNOWN_ROLE, **one} for one in team.get("participant", ())]
     return team
+
+
+def _refers(value: Any) -> bool:
+    """Whether anything in it refers within the subject: most does not, and need not be copied."""
+    if type(value) is dict:
+        reference = value.get("reference")
+        if type(reference) is str:
+            return reference.startswith(_LOCAL)
+        value = value.values()
+    for one in value:
+        if (type(one) is dict or type(one) is list) and _refers(one):
+            return True
+    return False
 
 
 def _resolved(value: Any, key: str, patient: str, identify: Identify) -> Any:

@@ -39,19 +39,29 @@ def diagnoses(context: Context) -> tuple[list[Fragment], list[DiagnosisFact]]:
     facts: list[DiagnosisFact] = []
     marked = False
     for dg1 in context.message.all("DG1"):
-        code = _diagnosis(context, dg1)
-        if code is None:
+        said = context.once(dg1, _told)
+        if said is None:
             continue
-        kind = _KINDS.get((context.local(context.text(dg1, 6), "diagnosis-type", "0052") or context.text(dg1, 6)).upper(), "")
-        principal = context.text(dg1, 15) == "1"
-        action = context.text(dg1, 21).upper()
-        if action != "D":
-            marked = marked or principal
-            facts.append(fact(code, principal, kind))
-        fragments.append(Fragment(_condition(context, dg1, code, kind, action), _diagnosis_local(context, dg1, code), action))
+        fragment, diagnosis = said
+        if diagnosis is not None:
+            marked = marked or diagnosis["principal"]
+            facts.append(diagnosis)
+        fragments.append(fragment)
     if facts and not marked:
-        facts[0]["principal"] = True
+        facts[0] = {**facts[0], "principal": True}
     return distinct(fragments), facts
+
+
+def _told(context: Context, dg1: Segment) -> tuple[Fragment, DiagnosisFact | None] | None:
+    """One DG1, and the fact that it states unless it deletes one."""
+    code = _diagnosis(context, dg1)
+    if code is None:
+        return None
+    kind = _KINDS.get((context.local(context.text(dg1, 6), "diagnosis-type", "0052") or context.text(dg1, 6)).upper(), "")
+    principal = context.text(dg1, 15) == "1"
+    action = context.text(dg1, 21).upper()
+    fragment = Fragment(_condition(context, dg1, code, kind, action), _diagnosis_local(context, dg1, code), action)
+    return fragment, fact(code, principal, kind) if action != "D" else None
 
 
 def fact(concept: Json, principal: bool = False, kind: str = "") -> DiagnosisFact:
@@ -145,16 +155,18 @@ def procedures(context: Context) -> list[Fragment]:
 
 def allergies(context: Context) -> list[Fragment]:
     """AL1 -> AllergyIntolerance."""
-    found = []
-    for al1 in context.message.all("AL1"):
-        code = datatypes.concept(context, context.one(al1, 3))
-        if code is not None:
-            resource = _allergy(context, al1, code, context.one(al1, 2), context.text(al1, 4), context.every(al1, 5))
-            onset = context.moment(al1, 6)
-            if onset:
-                resource["onsetDateTime"] = onset.text
-            found.append(Fragment(resource, datatypes.local_name(code)))
-    return distinct(found)
+    return distinct(one for al1 in context.message.all("AL1") if (one := context.once(al1, _of_al1)) is not None)
+
+
+def _of_al1(context: Context, al1: Segment) -> Fragment | None:
+    code = datatypes.concept(context, context.one(al1, 3))
+    if code is None:
+        return None
+    resource = _allergy(context, al1, code, context.one(al1, 2), context.text(al1, 4), context.every(al1, 5))
+    onset = context.moment(al1, 6)
+    if onset:
+        resource["onsetDateTime"] = onset.text
+    return Fragment(resource, datatypes.local_name(code))
 
 
 def adverse_reactions(context: Context) -> list[Fragment]:

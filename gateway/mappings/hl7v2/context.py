@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
 
 from gateway.er7.dates import Moment
 from gateway.er7.reader import Message, Segment
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.mappings.hl7v2 import senders
 from gateway.mappings.hl7v2.events import Event
-from gateway.mappings.hl7v2.senders import Known
+from gateway.mappings.hl7v2.senders import MOST_SEGMENTS, Known
 from gateway.mappings.hl7v2.values import Composite
 from gateway.records.statements import Identify, Json, Report, Shared
+
+Result = TypeVar("Result")
 
 
 class Context:
@@ -25,6 +28,7 @@ class Context:
         "identify",
         "message",
         "moments",
+        "occurred",
         "profile",
         "received",
         "recorded",
@@ -43,6 +47,7 @@ class Context:
         self.event = event
         self.received = received
         self.recorded = received
+        self.occurred: Moment | None = None  # EVN-6
         self.identify = identify
         self.sender = sender = senders.of(message, profile, identify)
         self.values = sender.values
@@ -61,7 +66,7 @@ class Context:
     def about(self, part: Message) -> Context:
         """The context of a part of the message: what is noted and shared there is noted and shared here."""
         one = Context(part, self.profile, self.event, self.received, self.identify)
-        one.recorded, one.reports, one.shared = self.recorded, self.reports, self.shared
+        one.recorded, one.occurred, one.reports, one.shared = self.recorded, self.occurred, self.reports, self.shared
         return one
 
     def report(self, location: str, code: str, severity: str, text: str) -> None:
@@ -127,6 +132,35 @@ class Context:
     def read(self, raw: str) -> Moment | None:
         """The time that a component names, None when it names none: inside a composite that is not worth a report."""
         return self.moments[raw] if raw else None
+
+    def once(self, segment: Segment, read: Callable[[Context, Segment], Result]) -> Result:
+        """What a map makes of one segment alone: `read(context, segment)`, or what it made of the very same segment in an earlier message.
+
+        A stay's messages say most of their segments again word for word. The map may depend on the segment and its sender alone, not on the event.
+        What is given may be given again, and is not to be changed.
+        """
+        sender = self.sender
+        line = segment.line
+        if not line or not self.profile.timezone:  # where no zone is known, the first time without an offset is reported, wherever it stands
+            return read(self, segment)
+        slot = (line, segment.number, read)
+        known = sender.segments.get(slot)
+        if known is None:
+            outer, said = self.shared, len(self.reports)
+            self.shared = {}
+            try:
+                known = (read(self, segment), tuple(self.shared.items()))
+            finally:
+                self.shared = outer
+            if len(self.reports) == said and sender.repeated.again(slot):
+                if len(sender.segments) >= MOST_SEGMENTS:
+                    sender.segments.clear()
+                sender.segments[slot] = known
+        result, behind = known
+        for reference, one in behind:
+            if reference not in self.shared:
+                self.shared[reference] = one
+        return cast(Result, result)
 
     # codes of this feed
 

@@ -82,4 +82,5 @@ def _normal(value: str) -> str:
 
 def is_time(pv1: Segment, field: int) -> bool:
     """A sender that is off by some fields puts a time where a code belongs."""
-    return _TIMESTAMP.fullmatch(pv1.value(field)) is not None
+    said = pv1.value(field)
+    return said[:2] in ("19", "20") and _TIMESTAMP.fullmatch(said) is not None

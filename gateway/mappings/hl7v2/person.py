@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gateway.er7.reader import Segment
 from gateway.mappings import tables
-from gateway.mappings.hl7v2 import datatypes, keys, shared
+from gateway.mappings.hl7v2 import datatypes, described, keys, shared
 from gateway.mappings.hl7v2.context import Context, place
 from gateway.mappings.hl7v2.values import Composite
 from gateway.records.statements import Fragment, Json, Statement
@@ -35,6 +35,11 @@ RESTRICTED: Json = {"security": [{"system": "http://terminology.hl7.org/CodeSyst
 
 
 def identity(context: Context, pid: Segment) -> tuple[list[Json], tuple[str, ...]]:
+    """(Patient.identifier, keys strongest first): see `_identity`."""
+    return context.once(pid, _identity)
+
+
+def _identity(context: Context, pid: Segment) -> tuple[list[Json], tuple[str, ...]]:
     """(Patient.identifier, keys strongest first) of PID-3, PID-2, PID-4, PID-19 and PID-20; placeholders are identifiers, and no keys.
 
     Account and visit numbers that stand among the repetitions of PID-3 are not the person's.
@@ -96,21 +101,30 @@ def statement(
     own: Json = {"resourceType": "Patient"}
     if identifiers:
         own["identifier"] = identifiers
+    said, deletes, extensions = context.once(pid, _patient)
+    own |= said
+    if pd1 is not None:
+        practice, further = context.once(pd1, _practice)
+        own |= practice
+        extensions = [*extensions, *further]
+    if extensions:
+        own["extension"] = extensions
+    facts = {"effect": "delete"} if context.event.person == "delete" else {}
+    return Statement("person", person, person, own, deletes, parts=parts, facts=facts)
+
+
+def _patient(context: Context, pid: Segment) -> tuple[Json, tuple[str, ...], list[Json]]:
+    """PID -> (elements, what `""` deletes, extensions)."""
+    own: Json = {}
     _names(context, pid, own)
     _birth(context, pid, own)
     _reachable(context, pid, own)
     _described(context, pid, own)
-    deletes = [element for field, element in _NULLS if pid.field(field) == '""']
+    deletes = [element for field, element in _NULLS if pid.field(field) == '""'] if '""' in pid.fields else []
     if "telecom" in own and "telecom" in deletes:
         deletes.remove("telecom")
     _death(context, pid, own, deletes)
-    extensions = _extensions(context, pid)
-    if pd1 is not None:
-        _practice(context, pd1, own, extensions)
-    if extensions:
-        own["extension"] = extensions
-    facts = {"effect": "delete"} if context.event.person == "delete" else {}
-    return Statement("person", person, person, own, tuple(deletes), parts=parts, facts=facts)
+    return own, tuple(deletes), _extensions(context, pid)
 
 
 def _names(context: Context, pid: Segment, own: Json) -> None:
@@ -145,8 +159,8 @@ def _birth(context: Context, pid: Segment, own: Json) -> None:
 def _reachable(context: Context, pid: Segment, own: Json) -> None:
     addresses = [address for xad in context.every(pid, 11) if (address := datatypes.address(context, xad))]
     county = context.text(pid, 12)
-    if county and addresses:
-        addresses[0].setdefault("district", county)
+    if county:
+        addresses = described.in_county(addresses, county)
     if addresses:
         own["address"] = addresses
     telecom = []
@@ -211,7 +225,7 @@ def _extensions(context: Context, pid: Segment) -> list[Json]:
             country = datatypes.concept(context, cwe)
             if country:
                 found.append({"url": _BASE + extension, "extension": [{"url": "code", "valueCodeableConcept": country}]})
-    return found
+    return found + described.extensions(context, pid) if len(pid) > 34 else found
 
 
 def _us_core(context: Context, said: Sequence[Composite], extension: str, table: dict[str, tables.Coding], names: tuple[str, ...]) -> Json | None:
@@ -235,8 +249,10 @@ def _us_core(context: Context, said: Sequence[Composite], extension: str, table:
     return {"url": _CORE + extension, "extension": [*inner, {"url": "text", "valueString": ", ".join(words)}]}
 
 
-def _practice(context: Context, pd1: Segment, own: Json, extensions: list[Json]) -> None:
-    """PD1: who cares for the person in general, and what else FHIR has a place for."""
+def _practice(context: Context, pd1: Segment) -> tuple[Json, list[Json]]:
+    """PD1 -> (elements, extensions): who cares for the person in general, and what else FHIR has a place for."""
+    own: Json = {}
+    extensions: list[Json] = []
     general = [one for xon in context.every(pd1, 3) if (one := shared.organization(context, xon))]
     general += [one for xcn in context.every(pd1, 4) if (one := shared.practitioner(context, xcn))]
     if general:
@@ -249,3 +265,4 @@ def _practice(context: Context, pd1: Segment, own: Json, extensions: list[Json])
         extensions.append({"url": _BASE + "patient-congregation", "valueString": worship})
     if yes(context.text(pd1, 12)):
         own["meta"] = RESTRICTED
+    return own, extensions

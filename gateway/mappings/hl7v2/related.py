@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.er7.reader import Segment
 from gateway.mappings import tables
-from gateway.mappings.hl7v2 import datatypes
+from gateway.mappings.hl7v2 import datatypes, kin
 from gateway.mappings.hl7v2.context import Context
 from gateway.records.statements import Fragment, Json
 
@@ -16,44 +16,49 @@ _GUARANTOR: Json = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem
 
 def next_of_kin(context: Context) -> list[Fragment]:
     """NK1 -> RelatedPerson; one without name, organization, number or address says nobody and is left out."""
-    found = []
-    for nk1 in context.message.all("NK1"):
-        relationship = _relationships(context, nk1)
-        resource = _person(context, nk1, 2, 4, ((5, "home"), (6, "work"), (40, "")), 15, 16)
-        organization = context.text(nk1, 13)
-        if organization and "name" not in resource:
-            resource["name"] = [{"text": organization}]
-        if len(resource) == 2:
-            continue
-        if relationship:
-            resource["relationship"] = relationship
-        period = datatypes.period(context, nk1.value(8), nk1.value(9))
-        if period:
-            resource["period"] = period
-        language = datatypes.concept(context, context.one(nk1, 20))
-        if language:
-            resource["communication"] = [{"language": language}]
-        found.append(Fragment(resource, _local(resource, nk1)))
-    return found
+    return [one for nk1 in context.message.all("NK1") if (one := context.once(nk1, _next_of_kin)) is not None]
+
+
+def _next_of_kin(context: Context, nk1: Segment) -> Fragment | None:
+    relationship = _relationships(context, nk1)
+    resource = _person(context, nk1, 2, 4, ((5, "home"), (6, "work"), (40, "")), 15, 16)
+    organization = context.text(nk1, 13)
+    if organization and "name" not in resource:
+        resource["name"] = [{"text": organization}]
+    local = _local(resource, nk1)
+    if len(nk1) > 11:
+        kin.add(context, nk1, resource)
+    if len(resource) == 2:
+        return None
+    if relationship:
+        resource["relationship"] = relationship
+    period = datatypes.period(context, nk1.value(8), nk1.value(9))
+    if period:
+        resource["period"] = period
+    language = datatypes.concept(context, context.one(nk1, 20))
+    if language:
+        resource["communication"] = [{"language": language}]
+    return Fragment(resource, local)
 
 
 def guarantors(context: Context) -> list[Fragment]:
     """GT1 -> RelatedPerson with the role of guarantor; a patient who pays alone is no related person."""
-    found = []
-    for gt1 in context.message.all("GT1"):
-        relation = context.one(gt1, 11)
-        if relation is not None and (relation[0].upper() in ("SEL", "SELF", "S") or relation[1].upper() == "SELF"):
-            continue
-        resource = _person(context, gt1, 3, 5, ((6, "home"), (7, "work")), 9, 8)
-        organization = context.text(gt1, 21)
-        if organization and "name" not in resource:
-            resource["name"] = [{"text": organization}]
-        if len(resource) == 2:
-            continue
-        own = datatypes.tabled(context, relation, _RELATIONSHIPS, ("relationship", "0063"), "relationship")
-        resource["relationship"] = [_GUARANTOR, own] if own else [_GUARANTOR]
-        found.append(Fragment(resource, _local(resource, gt1)))
-    return found
+    return [one for gt1 in context.message.all("GT1") if (one := context.once(gt1, _guarantor)) is not None]
+
+
+def _guarantor(context: Context, gt1: Segment) -> Fragment | None:
+    relation = context.one(gt1, 11)
+    if relation is not None and (relation[0].upper() in ("SEL", "SELF", "S") or relation[1].upper() == "SELF"):
+        return None
+    resource = _person(context, gt1, 3, 5, ((6, "home"), (7, "work")), 9, 8)
+    organization = context.text(gt1, 21)
+    if organization and "name" not in resource:
+        resource["name"] = [{"text": organization}]
+    if len(resource) == 2:
+        return None
+    own = datatypes.tabled(context, relation, _RELATIONSHIPS, ("relationship", "0063"), "relationship")
+    resource["relationship"] = [_GUARANTOR, own] if own else [_GUARANTOR]
+    return Fragment(resource, _local(resource, gt1))
 
 
 def _relationships(context: Context, nk1: Segment) -> list[Json]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, tzinfo
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from gateway.er7 import dates
@@ -19,7 +19,10 @@ from gateway.mappings.hl7v2 import keys
 from gateway.mappings.hl7v2.values import MOST, Repeated, Values
 from gateway.records.statements import Identify, Json, Shared
 
-_MOST_SENDERS = 64
+_MOST_SENDERS = 32
+_LONGEST_TIME = 32
+MOST_SEGMENTS = 512
+"""How many whole segments of one sender are remembered, with what was made of them."""
 
 
 class Known(NamedTuple):
@@ -49,7 +52,7 @@ class _Moments(dict[str, "Moment | None"]):
 
     def __missing__(self, raw: str) -> Moment | None:
         moment = dates.parse(raw, self._zone)
-        if self._repeated.again(raw):
+        if len(raw) <= _LONGEST_TIME and self._repeated.again(raw):
             if len(self) >= MOST:
                 self.clear()
             self[raw] = moment
@@ -59,7 +62,7 @@ class _Moments(dict[str, "Moment | None"]):
 class Sender:
     """One sender with its ways: what its values mean, remembered from message to message."""
 
-    __slots__ = ("facility", "hospitals", "identify", "key", "moments", "profile", "values", "zone", "zone_name")
+    __slots__ = ("facility", "hospitals", "identify", "key", "moments", "profile", "repeated", "segments", "values", "zone", "zone_name")
 
     def __init__(self, message: Message, profile: FeedProfile, identify: Identify) -> None:
         self.profile = profile
@@ -74,6 +77,8 @@ class Sender:
         self.zone: tzinfo = zone or UTC
         self.moments = _Moments(self.zone)
         self.hospitals: dict[str, Known] = {}
+        self.repeated = Repeated()
+        self.segments: dict[tuple[str, int, Any], tuple[Any, tuple[tuple[str, Shared], ...]]] = {}
 
 
 _senders: dict[tuple[str, str, str, str, Delimiters], Sender] = {}

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 from gateway.er7.dates import Moment
 from gateway.er7.reader import Segment
 from gateway.mappings import tables
-from gateway.mappings.hl7v2 import clinical, datatypes, keys, shared
+from gateway.mappings.hl7v2 import clinical, datatypes, encounter, keys, shared
 from gateway.mappings.hl7v2.context import Context, place
 from gateway.mappings.hl7v2.hospitalization import hospitalization, is_time
 from gateway.mappings.hl7v2.participants import participants
@@ -40,6 +40,7 @@ _STATUS: dict[str, str] = {
     "return": "in-progress",
     "delete": "entered-in-error",
 }
+_VISIT_TYPES = tuple(code for code, target in keys.TYPES.items() if target in ("AN", "VN"))
 _UNSAID = ("", "1", "N", '""')
 
 
@@ -62,7 +63,7 @@ def visit(context: Context, pv1: Segment | None, pid: Segment | None) -> Visit:
     for segment, field, kind in ((pv1, 19, "VN"), (pv1, 50, "VN"), (pid, 18, "AN")):
         for cx in context.every(segment, field) if segment is not None else ():
             _number(context, cx, kind, identifiers, found)
-    if pid is not None:
+    if pid is not None and any(word in pid.field(3).upper() for word in _VISIT_TYPES):
         for cx in context.every(pid, 3):
             stated = keys.TYPES.get(cx[4].upper(), "")
             if stated in ("VN", "AN"):
@@ -140,6 +141,7 @@ def statement(
         own["participant"] = team
     pv2 = context.message.first("PV2")
     expected = _second(context, pv2, own, facts, deletes) if pv2 is not None else None
+    encounter.add(context, pv1, pv2, own)
     _times(context, pv1, own, facts, effect, expected, deletes)
     if context.message.all("DG1"):
         facts["diagnoses"] = diagnoses
@@ -156,10 +158,8 @@ def _feed(context: Context, facts: StayFacts) -> None:
         facts["part2"] = True
     if profile.sud_attested:
         facts["sud_attested"] = True
-    evn = context.message.first("EVN")
-    occurred = context.moment(evn, 6) if evn is not None else None
-    if occurred:
-        facts["event_at"] = occurred.text
+    if context.occurred:
+        facts["event_at"] = context.occurred.text
 
 
 def _class_and_type(context: Context, pv1: Segment, own: Json, facts: StayFacts) -> None:

@@ -37,6 +37,7 @@ from gateway.mappings.hl7v2 import (
     observations,
     person,
     problems,
+    provenance,
     referral,
     related,
     stay,
@@ -70,7 +71,8 @@ def translate(message: Message, profile: FeedProfile, received: int, identify: I
     if event.subject == "place":
         bed.bed(context)
     statements = _of_everybody(context, pid) if pid is not None else []
-    return Translation(heading, tuple(statements), tuple(context.shared.values()), tuple(context.reports))
+    said = provenance.of(context, heading)  # before what is shared is counted: it refers to some of it
+    return Translation(heading, tuple(statements), tuple(context.shared.values()), tuple(context.reports), provenance=said)
 
 
 def _trigger(message: Message) -> str:
@@ -200,7 +202,7 @@ def _heading(context: Context) -> Heading:
     elif sent is not None:
         context.report("MSH-7", "102", "W", "The message's time lies more than a day after receipt; the time of receipt was taken.")
     context.recorded = recorded
-    occurred = context.moment(evn, 6) if evn is not None else None
+    context.occurred = occurred = context.moment(evn, 6) if evn is not None else None
     processing = context.text(header, 11).upper() or "P"
     number = context.text(header, 13)
     return Heading(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections.abc import Hashable
 from typing import Any
 
 from gateway.er7.escapes import unescape
@@ -34,7 +35,7 @@ _FORBIDDEN = re.compile(
 
 
 class Repeated:
-    """Which texts were met before, roughly: one number for each of so many places, whatever was met last there."""
+    """What was met before, roughly: one number for each of so many places, whatever was met last there."""
 
     __slots__ = ("_last",)
     PLACES = 4096
@@ -42,11 +43,9 @@ class Repeated:
     def __init__(self) -> None:
         self._last = array("q", bytes(8 * self.PLACES))
 
-    def again(self, text: str) -> bool:
-        """Whether this text was met before, as far as is known, and is short enough to be met again."""
-        if len(text) > _LONGEST:
-            return False
-        mark = hash(text)
+    def again(self, what: Hashable) -> bool:
+        """Whether this was met before, as far as is known."""
+        mark = hash(what)
         place = mark % self.PLACES
         if self._last[place] == mark:
             return True
@@ -86,7 +85,7 @@ class Values(dict[str, "Composite | None"]):
 
     def __missing__(self, raw: str) -> Composite | None:
         composite = self._composite(raw)
-        if self._repeated.again(raw):
+        if len(raw) <= _LONGEST and self._repeated.again(raw):
             if len(self) >= MOST:
                 self.clear()
             self[raw] = composite
