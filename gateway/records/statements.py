@@ -179,3 +179,4 @@ class Translation:
     shared: tuple[Shared, ...] = ()
     reports: tuple[Report, ...] = ()
     kept: tuple[tuple[str, str], ...] = ()  # (path, value as sent) that no resource has a place for
+    provenance: Json | None = None  # the message's own, without id and targets: for the Bundle of `convert`

@@ -9,7 +9,7 @@ from gateway.er7.dates import Moment
 from gateway.er7.reader import Segment
 from gateway.errors import Invalid
 from gateway.mappings import tables
-from gateway.mappings.hl7v2 import clinical, datatypes, keys, shared
+from gateway.mappings.hl7v2 import attendance, clinical, datatypes, keys, shared
 from gateway.mappings.hl7v2.context import Context, place
 from gateway.mappings.hl7v2.stay import kind_of
 from gateway.records.statements import AppointmentFacts, DiagnosisFact, Json, Statement
@@ -113,6 +113,10 @@ def _status(context: Context, sch: Segment) -> str:
         if known:
             return known
         context.report(place(sch, 25), "103", "W", "The status is not one of table 0278; the event alone was taken.")
+    else:
+        of_service = {known for ais in context.message.all("AIS") if (known := _STATUSES.get(context.text(ais, 10).upper()))}
+        if len(of_service) == 1:  # the appointment's own status is silent, and its services agree
+            return of_service.pop()
     return "booked" if event in _NEW else ""
 
 
@@ -175,7 +179,11 @@ def later(start: Moment, minutes: int) -> str:
 
 def _what(context: Context, sch: Segment, own: Json, facts: AppointmentFacts, status: str) -> None:
     services: list[DiagnosisFact] = []
-    reason = datatypes.tabled(context, context.one(sch, 7), _REASONS, ("appointment-reason", "0276"), "SCH-7")
+    said = context.one(sch, 7)
+    if said is not None and said[2].upper() == "HL70277":  # a type of appointment where its reason belongs
+        own["appointmentType"] = datatypes.tabled(context, said, _TYPES, ("appointment-type", "0277"), "SCH-8")
+        said = None
+    reason = datatypes.tabled(context, said, _REASONS, ("appointment-reason", "0276"), "SCH-7")
     if reason:
         own["reasonCode"] = [reason]
         services.append(clinical.fact(reason))
@@ -191,6 +199,11 @@ def _what(context: Context, sch: Segment, own: Json, facts: AppointmentFacts, st
             services.append(clinical.fact(service))
     if types:
         own["serviceType"] = types
+    orders = attendance.based_on(context, sch, (26, 27))
+    for ais in context.message.all("AIS"):
+        orders += attendance.based_on(context, ais, (11, 12))
+    if orders:
+        own["basedOn"] = orders
     if services:
         facts["service"] = services
     if status in ("cancelled", "noshow"):
@@ -212,7 +225,8 @@ def _who_and_where(context: Context, sch: Segment, own: Json, facts: Appointment
         for xcn in context.every(aip, 3):
             who = shared.practitioner(context, xcn)
             if who:
-                found.append({"type": _PERFORMER if found else _PRIMARY, "actor": who, "status": "accepted"})
+                one = {"type": _PERFORMER if found else _PRIMARY, "actor": who, "status": attendance.status(context, aip, 12)}
+                _attends(context, aip, (4, 6, 7, 9), own, one, found)
                 names.append(who.get("display", ""))
         for field in (4, 5):
             role = datatypes.listed(context, context.one(aip, field), f"AIP-{field}")
@@ -224,7 +238,7 @@ def _who_and_where(context: Context, sch: Segment, own: Json, facts: Appointment
         for pl in context.every(ail, 3):
             there = shared.location(context, pl)
             if there:
-                found.append({"actor": there, "status": "accepted"})
+                _attends(context, ail, (4, 6, 7, 9), own, {"actor": there, "status": attendance.status(context, ail, 12)}, found)
                 facts.setdefault("place", there["display"])
                 profile = context.profile
                 facts.setdefault("place_kind", kind_of(pl[0], profile.psychiatric_units, profile.other_units))
@@ -232,20 +246,32 @@ def _who_and_where(context: Context, sch: Segment, own: Json, facts: Appointment
         resource = context.one(aig, 3)
         label = " ".join(part for part in resource[1:4] if part) or resource[0] if resource is not None else ""
         if label and context.text(aig, 2).upper() != "D":
-            found.append({"actor": {"display": label}, "status": "accepted"})
+            one = {"actor": {"display": label}, "status": attendance.status(context, aig, 14)}
+            _attends(context, aig, (4, 8, 9, 11), own, one, found)
             names.append(label)
+    for contact in attendance.contacts(context, sch):
+        if all(contact["actor"] != one["actor"] for one in found):
+            found.append(contact)
     if not names:
-        for xcn in context.every(sch, 16):
-            who = shared.practitioner(context, xcn)
-            if who:
-                found.append({"actor": who, "status": "accepted"})
-                names.append(who.get("display", ""))
+        names += [who.get("display", "") for xcn in context.every(sch, 16) if (who := shared.practitioner(context, xcn))]
     if found:
         own["participant"] = found
     if any(names):
         facts["practitioner"] = [name for name in names if name]
     if specialties:
         facts["specialty"] = specialties
+
+
+def _attends(context: Context, segment: Segment, fields: tuple[int, int, int, int], own: Json, one: Json, found: list[Json]) -> None:
+    """One participant with the role and time that its segment states; `fields` are those of the role, start, offset and duration."""
+    role, at, offset, lasting = fields
+    kind = datatypes.listed(context, context.one(segment, role), f"{segment.name}-{role}")
+    if kind:
+        one["type"] = [*one.get("type", ()), kind]
+    period = attendance.period(context, segment, at, offset, lasting, own.get("start", ""))
+    if period:
+        one["period"] = period
+    found.append(one)
 
 
 def judge(context: Context, facts: AppointmentFacts) -> None:

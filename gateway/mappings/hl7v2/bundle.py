@@ -43,8 +43,14 @@ def bundle(translation: Translation, identify: Identify) -> Json:
                 _add(own, entries)
                 if statement.parts:
                     _parts(own, statement, f"Patient/{patient}", encounter if statement.kind == "stay" else person, identify, entries)
+    told = [{"reference": path} for path in entries]
     for shared in translation.shared:
         _add(shared.resource, entries)
+    if translation.provenance and (told or entries):
+        made = {**translation.provenance, "target": told or [{"reference": path} for path in entries]}
+        heading = translation.heading
+        made["id"] = identify("Provenance", f"{heading.facility}|{heading.event}|{heading.control_id}|{heading.recorded}")
+        _add(made, entries)
     return {"resourceType": "Bundle", "type": "transaction", "entry": list(entries.values())}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.mappings.hl7v2 import administrative, orders, team
+from gateway.mappings.hl7v2 import administrative, described, orders, team
 from gateway.mappings.hl7v2.context import Context
 from gateway.records.statements import Fragment
 
@@ -12,6 +12,11 @@ _SEGMENTS = frozenset(("ROL", "PRT", "ARV", "OBR", *administrative.OF_PERSON, *a
 
 def parts(context: Context, of_person: Parts, of_stay: Parts) -> None:
     """Add what hangs on the person, and on the stay, to what the usual segments say."""
+    pid, pd1 = context.message.first("PID"), context.message.first("PD1")
+    if pid is not None and pid.field(21) and (mothers := described.mother(context)):
+        of_person["PID-21"] = mothers
+    if pd1 is not None and pd1.field(7) and (wills := described.living_will(context)):
+        of_person["PD1-7"] = wills
     present = _SEGMENTS.intersection([segment.name for segment in context.message.segments])
     if not present:
         return

@@ -6,7 +6,7 @@ import re
 
 from gateway.er7.reader import Segment
 from gateway.mappings import tables
-from gateway.mappings.hl7v2 import datatypes, shared
+from gateway.mappings.hl7v2 import datatypes, observed, shared, team
 from gateway.mappings.hl7v2.clinical import distinct
 from gateway.mappings.hl7v2.context import Context, place
 from gateway.records.statements import Fragment, Json
@@ -16,6 +16,7 @@ _INTERPRETATIONS = tables.codings("0078-interpretation")
 _TEXT = ("TX", "FT", "ST", "")
 _CODED = ("CWE", "CE", "CNE", "CF", "IS", "ID")
 _TIMES = ("DT", "DTM", "TS")
+_FURTHER = ("DR", "NR", "NA", "SN", "ED", "RP")
 _COMPARATORS = ("<", ">", "<=", ">=")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9])([0-5][0-9])?(?:\.[0-9]+)?")
 
@@ -38,6 +39,9 @@ def observations(context: Context) -> dict[str, list[Fragment]]:
         elif segment.name == "NTE":
             if last is not None:
                 _annotate(context, segment, last)
+        elif segment.name == "PRT":
+            if last is not None:
+                team.took_part(context, segment, last)
         else:
             last = None
     return {name: distinct(fragments) for name, fragments in groups.items()}
@@ -78,6 +82,8 @@ def _observation(context: Context, obx: Segment, order: Segment | None) -> Fragm
     method = datatypes.concept(context, context.one(obx, 17))
     if method:
         resource["method"] = method
+    if len(obx) > 9 or obx.field(4):
+        observed.add(context, obx, resource)
     local = f"{datatypes.local_name(code)}|{context.text(obx, 4)}|{at.text if at else ''}"
     return Fragment(resource, local)
 
@@ -107,8 +113,11 @@ def _value(context: Context, obx: Segment, resource: Json) -> None:
         if clock:
             resource["valueTime"] = f"{clock[1]}:{clock[2]}:{clock[3] or '00'}"
             return
-    elif kind in ("ED", "RP"):
-        return  # a document: Observation has no place for one, MDM has
+    if kind in _FURTHER and (further := observed.value(context, obx, kind)):
+        resource |= further
+        return
+    if kind in ("ED", "RP"):
+        return  # a document that cannot be read as what it is said to be
     text = free_text(context, obx)
     if text:
         resource["valueString"] = text
