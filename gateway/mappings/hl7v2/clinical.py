@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from gateway.er7.reader import Segment
 from gateway.mappings import tables
-from gateway.mappings.hl7v2 import datatypes, shared
+from gateway.mappings.hl7v2 import conditions, datatypes, reactions, shared
+from gateway.mappings.hl7v2.actions import action
 from gateway.mappings.hl7v2.context import Context, place
 from gateway.mappings.hl7v2.values import Composite
 from gateway.mappings.tables import Coding
@@ -59,9 +60,10 @@ def _told(context: Context, dg1: Segment) -> tuple[Fragment, DiagnosisFact | Non
         return None
     kind = _KINDS.get((context.local(context.text(dg1, 6), "diagnosis-type", "0052") or context.text(dg1, 6)).upper(), "")
     principal = context.text(dg1, 15) == "1"
-    action = context.text(dg1, 21).upper()
-    fragment = Fragment(_condition(context, dg1, code, kind, action), _diagnosis_local(context, dg1, code), action)
-    return fragment, fact(code, principal, kind) if action != "D" else None
+    doing = action(context, dg1, 21)
+    link = conditions.link(context, dg1)
+    fragment = Fragment(_condition(context, dg1, code, kind, doing), _diagnosis_local(context, dg1, code), doing, link)
+    return fragment, fact(code, principal, kind) if doing != "D" else None
 
 
 def fact(concept: Json, principal: bool = False, kind: str = "") -> DiagnosisFact:
@@ -106,9 +108,9 @@ def _diagnosis_local(context: Context, dg1: Segment, code: Json) -> str:
     return datatypes.local_name(code)
 
 
-def _condition(context: Context, dg1: Segment, code: Json, kind: str, action: str) -> Json:
+def _condition(context: Context, dg1: Segment, code: Json, kind: str, doing: str) -> Json:
     resource: Json = {"resourceType": "Condition", "category": _ENCOUNTER_DIAGNOSIS, "code": code}
-    if action == "D":
+    if doing == "D":
         resource["verificationStatus"] = _VERIFIED["entered-in-error"]
     else:
         resource["clinicalStatus"] = _ACTIVE
@@ -120,6 +122,8 @@ def _condition(context: Context, dg1: Segment, code: Json, kind: str, action: st
     attested = context.moment(dg1, 19)
     if attested:
         resource["recordedDate"] = attested.text
+    if len(dg1) > 18 and (extensions := conditions.extensions(context, dg1)):
+        resource["extension"] = extensions
     clinician = shared.practitioner(context, context.one(dg1, 16))
     if clinician:
         resource["asserter"] = clinician
@@ -139,8 +143,8 @@ def procedures(context: Context) -> list[Fragment]:
             code = {**(code or {}), "text": words}
         if code is None:
             continue
-        action = context.text(pr1, 20).upper()
-        resource: Json = {"resourceType": "Procedure", "status": "entered-in-error" if action == "D" else "completed", "code": code}
+        doing = action(context, pr1, 20)
+        resource: Json = {"resourceType": "Procedure", "status": "entered-in-error" if doing == "D" else "completed", "code": code}
         performed = context.moment(pr1, 5)
         if performed:
             resource["performedDateTime"] = performed.text
@@ -149,7 +153,7 @@ def procedures(context: Context) -> list[Fragment]:
             resource["performer"] = [{"actor": one} for one in performers]
         numbered = context.text(pr1, 19)
         local = f"PR1-19|{numbered}" if numbered else datatypes.local_name(code)
-        found.append(Fragment(resource, local, action))
+        found.append(Fragment(resource, local, doing))
     return distinct(found)
 
 
@@ -177,8 +181,8 @@ def adverse_reactions(context: Context) -> list[Fragment]:
         if code is None:
             continue
         resource = _allergy(context, iam, code, context.one(iam, 2), context.text(iam, 4), context.every(iam, 5))
-        action = context.text(iam, 6).upper()
-        if action == "D":
+        doing = action(context, iam, 6)
+        if doing == "D":
             del resource["clinicalStatus"]
             resource["verificationStatus"] = _ALLERGY_ERROR
         numbered = context.one(iam, 7)
@@ -190,11 +194,12 @@ def adverse_reactions(context: Context) -> list[Fragment]:
         reported = context.moment(iam, 13)
         if reported:
             resource["recordedDate"] = reported.text
-        found.append(Fragment(resource, f"IAM-7|{numbered[0]}" if numbered is not None and numbered[0] else datatypes.local_name(code), action))
-    return distinct(found)
+        reactions.add(context, iam, resource)
+        found.append(Fragment(resource, f"IAM-7|{numbered[0]}" if numbered is not None and numbered[0] else datatypes.local_name(code), doing))
+    return distinct(found) + reactions.reporters(context)
 
 
-def _allergy(context: Context, segment: Segment, code: Json, kind: Composite | None, severity: str, reactions: Sequence[Composite]) -> Json:
+def _allergy(context: Context, segment: Segment, code: Json, kind: Composite | None, severity: str, said: Sequence[Composite]) -> Json:
     resource: Json = {"resourceType": "AllergyIntolerance", "clinicalStatus": _ALLERGY_ACTIVE, "code": code}
     allergen = (context.local(kind[0], "allergen-type", "0127") or kind[0]).upper() if kind is not None else ""
     if allergen in _TYPES:
@@ -204,12 +209,13 @@ def _allergy(context: Context, segment: Segment, code: Json, kind: Composite | N
     how_bad = (context.local(severity, "allergy-severity", "0128") or severity).upper()
     if how_bad in _CRITICALITIES:
         resource["criticality"] = _CRITICALITIES[how_bad]
-    manifestations = [_manifestation(one) for one in reactions]
+    manifestations = [_manifestation(one) for one in said]
     if manifestations:
         reaction: Json = {"manifestation": manifestations}
         if how_bad in _SEVERITIES:
             reaction["severity"] = _SEVERITIES[how_bad]
         resource["reaction"] = [reaction]
+    reactions.codes_as_sent(context, segment, resource)
     return resource
 
 

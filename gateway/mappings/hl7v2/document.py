@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import re
 
 from gateway.er7.reader import Segment
 from gateway.errors import Invalid
@@ -28,6 +28,7 @@ _CLINICAL_NOTE: list[Json] = [
     }
 ]
 _UNAVAILABLE = ("OB", "UN")
+_ALTERNATE = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
 _MEDIA = {
     "TEXT": "text",
     "IMAGE": "image",
@@ -39,6 +40,7 @@ _MEDIA = {
     "TX": "text",
 }
 _SUBTYPES = {"PDF": "pdf", "RTF": "rtf", "HTML": "html", "XML": "xml", "JPEG": "jpeg", "JPG": "jpeg", "PNG": "png", "TIFF": "tiff", "PLAIN": "plain"}
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")  # looked at in place: decoding megabytes would copy them twice
 _TEXT_TYPES = ("TX", "FT", "ST", "")
 
 
@@ -82,6 +84,12 @@ def _described(context: Context, txa: Segment, own: Json) -> None:
     date = context.moment(txa, 6) or context.moment(txa, 4)
     if date and len(date.text) > 10:
         own["date"] = date.text  # an instant: a bare day is none
+    elif date:
+        own["extension"] = [{"url": "http://hl7.org/fhir/6.0/StructureDefinition/extension-date", "valueDate": date.text}]
+    availability = context.text(txa, 19).upper()
+    if availability in ("CA", *_UNAVAILABLE):
+        coding = {"system": datatypes.V2 + "0273", "code": availability}
+        own["_status"] = {"extension": [{"url": _ALTERNATE, "valueCodeableConcept": {"coding": [coding]}}]}
     completion = _COMPLETION.get(context.text(txa, 17).upper())
     if completion:
         own["docStatus"] = completion
@@ -130,6 +138,9 @@ def _content(context: Context, txa: Segment) -> list[Json]:
         text = "\n".join(lines).encode("utf-8")
         found.insert(0, {"attachment": {"contentType": "text/plain; charset=utf-8", "data": base64.b64encode(text).decode("ascii")}})
     title = context.text(txa, 25)
+    presented = context.text(txa, 3).upper()
+    for one in found if presented else ():
+        one["format"] = {"system": datatypes.V2 + "0191", "code": datatypes.clean_code(presented)}
     for one in found if title else ():
         one["attachment"]["title"] = title
     return found
@@ -143,9 +154,7 @@ def _encapsulated(context: Context, obx: Segment) -> Json | None:
         return None
     if encoding == "BASE64":
         packed = "".join(data.split())
-        try:
-            base64.b64decode(packed, validate=True)
-        except (binascii.Error, ValueError):
+        if len(packed) % 4 or not _BASE64.fullmatch(packed):
             context.report(f"OBX[{obx.number}]-5", "102", "W", "The document is said to be in Base64 and is not; it was left out.")
             return None
     else:

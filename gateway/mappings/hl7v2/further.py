@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from gateway.mappings.hl7v2 import administrative, described, orders, team
 from gateway.mappings.hl7v2.context import Context
-from gateway.records.statements import Fragment
+from gateway.mappings.hl7v2.person import RESTRICTED
+from gateway.records.statements import Fragment, Json, Statement, StayFacts
 
 Parts = dict[str, list[Fragment]]
 _SEGMENTS = frozenset(("ROL", "PRT", "ARV", "OBR", *administrative.OF_PERSON, *administrative.OF_STAY))
@@ -38,3 +41,23 @@ def _both(of_person: Parts, of_stay: Parts, name: str, persons: list[Fragment], 
         of_person[name] = persons
     if stays:
         of_stay[f"{name}:stay"] = stays
+
+
+def of_patient(context: Context, statement: Statement, of_person: Parts) -> None:
+    """What those segments say of the Patient itself: who gives primary care, and that access is restricted."""
+    own = cast(Json, statement.own)
+    if "ROL" in of_person and (practitioners := team.general_practitioners(context)):
+        own["generalPractitioner"] = [*own.get("generalPractitioner", ()), *practitioners]
+    if _restricted(of_person.get("ARV", [])):
+        own["meta"] = RESTRICTED
+
+
+def of_visit(statement: Statement, of_stay: Parts) -> None:
+    """The same of the stay: restricted access to a visit makes all of it confidential."""
+    if _restricted(of_stay.get("ARV:stay", [])):
+        cast(StayFacts, statement.facts).setdefault("confidentiality", "R")
+        cast(Json, statement.own).setdefault("meta", RESTRICTED)
+
+
+def _restricted(fragments: list[Fragment]) -> bool:
+    return any(one.action != "D" for one in fragments)

@@ -112,6 +112,7 @@ def _statements(context: Context, pid: Segment) -> list[Statement]:
         of_person |= of_stay
         of_stay = {}
     statements = [person.statement(context, pid, message.first("PD1"), identifiers, who, of_person)]
+    further.of_patient(context, statements[0], of_person)
     if message.first("CON") is not None:
         statements += consents.statements(context, who)
     if event.person in ("move", "stays"):
@@ -120,6 +121,7 @@ def _statements(context: Context, pid: Segment) -> list[Statement]:
         statements += merge.statements(context)
     if spoken:
         statements.append(stay.statement(context, pv1, named, who, of_stay, diagnoses))
+        further.of_visit(statements[-1], of_stay)
         if context.profile.segments:
             zsegments.add_to_stay(context, statements[-1])
     if event.subject in ("appointment", "document"):
