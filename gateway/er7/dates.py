@@ -46,10 +46,10 @@ def parse(value: str, zone: tzinfo) -> Moment | None:
         return _usual(value, length, zone)
     if length == 8 and value.isascii() and value.isdigit():
         midnights = _midnights(value[:6], zone)
-        day = int(value[6:])
-        if not 0 < day <= len(midnights):
+        number = int(value[6:])
+        if not 0 < number <= len(midnights):
             return None
-        return Moment(f"{value[:4]}-{value[4:6]}-{value[6:]}", midnights[day - 1], "day", True)
+        return Moment(f"{value[:4]}-{value[4:6]}-{value[6:]}", midnights[number - 1], "day", True)
     match = _TIME.fullmatch(value.strip(" "))
     if match is None:
         return None
@@ -71,7 +71,8 @@ def parse(value: str, zone: tzinfo) -> Moment | None:
     elif utc:
         offset, shown = 0, "Z"
     else:
-        offset, shown = _offset(year, month or "01", day or "01", seconds, zone) if hour else _at(year, month or "01", day or "01", 0, zone)
+        ask = _offset if hour else _at  # a day that starts as a whole needs its midnight alone
+        offset, shown = ask(year, month or "01", day or "01", seconds, zone)
     assumed = not sign and not utc
     if hour is None:
         instant = midnight - offset * 60_000_000

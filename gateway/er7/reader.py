@@ -132,12 +132,11 @@ class _Header(Segment):
 class Message:
     """One message as sent. `charset` is the codec that read it, `problems` what was wrong with its outer form."""
 
-    __slots__ = ("_by_name", "charset", "delimiters", "header", "problems", "segments", "text")
+    __slots__ = ("_by_name", "charset", "delimiters", "header", "problems", "segments")
 
     def __init__(
-        self, text: str, charset: str, delimiters: Delimiters, segments: list[Segment], by_name: dict[str, list[Segment]], problems: list[Problem]
+        self, charset: str, delimiters: Delimiters, segments: list[Segment], by_name: dict[str, list[Segment]], problems: list[Problem]
     ) -> None:
-        self.text = text
         self.charset = charset
         self.delimiters = delimiters
         self.segments = segments
@@ -166,7 +165,7 @@ class Message:
         segments = [*self.segments]
         segments[position] = new
         by_name = {**self._by_name, old.name: [new if one is old else one for one in self._by_name[old.name]]}
-        return Message(self.text, self.charset, self.delimiters, segments, by_name, self.problems)
+        return Message(self.charset, self.delimiters, segments, by_name, self.problems)
 
     @property
     def type(self) -> str:
@@ -232,6 +231,7 @@ def read(data: bytes, charset: str = "") -> Message:
     if "\n" in text:
         text = text.replace("\r\n", "\r").replace("\n", "\r")
     lines = text.split("\r")
+    del text  # a document of megabytes is held once as lines, and once as fields, and no more
     name, *fields = lines[0].split(delimiters.field)
     header = _Header(name, 1, [name, delimiters.field, *fields], delimiters, used)
     if plain:
@@ -240,7 +240,7 @@ def read(data: bytes, charset: str = "") -> Message:
     if "MSH" in by_name:
         problems.append(Problem("MSH", "100", "E", "A second MSH segment stands inside one message; only the first was read as its header."))
     by_name["MSH"] = [header]
-    return Message(text, used, delimiters, segments, by_name, problems)
+    return Message(used, delimiters, segments, by_name, problems)
 
 
 def _segments(lines: list[str], header: Segment, problems: list[Problem]) -> tuple[list[Segment], dict[str, list[Segment]]]:
@@ -250,7 +250,8 @@ def _segments(lines: list[str], header: Segment, problems: list[Problem]) -> tup
     segments: list[Segment] = [header]
     by_name: dict[str, list[Segment]] = {}
     torn: dict[int, list[str]] = {}
-    for line in lines[1:]:
+    for position in range(1, len(lines)):
+        line, lines[position] = lines[position], ""
         fields = line.split(separator)
         name = fields[0]
         same = by_name.get(name)

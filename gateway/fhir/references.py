@@ -110,6 +110,9 @@ def _with_patient(participants: list[Json], patient: str) -> list[Json]:
 
 
 def _put(resource: Json, path: str, reference: str) -> None:
+    if path.isalpha():  # a plain element, as most are
+        resource[path] = {"reference": reference}
+        return
     parent, _, element = path.rpartition(".")
     if parent:
         resource[parent] = dict(resource.get(parent, {}))

@@ -35,8 +35,7 @@ def placed(fragments: Iterable[Fragment], key: str, patient: str, encounter: str
         resource = fragment.resource
         kind = resource["resourceType"]
         if kind in _REFERRING:
-            if _refers(resource):
-                resource = _resolved(resource, key, patient, identify)
+            resource = _resolved(resource, key, patient, identify)
             if kind == "CareTeam":
                 members.append(resource)
                 continue
@@ -69,25 +68,23 @@ def _team(members: list[Json]) -> Json:
     return team
 
 
-def _refers(value: Any) -> bool:
-    """Whether anything in it refers within the subject: most does not, and need not be copied."""
+def _resolved(value: Any, key: str, patient: str, identify: Identify) -> Any:
+    """A value with its references within the subject said by ids; the very same value where it has none, as most have."""
     if type(value) is dict:
         reference = value.get("reference")
         if type(reference) is str:
-            return reference.startswith(_LOCAL)
-        value = value.values()
-    for one in value:
-        if (type(one) is dict or type(one) is list) and _refers(one):
-            return True
-    return False
-
-
-def _resolved(value: Any, key: str, patient: str, identify: Identify) -> Any:
-    if isinstance(value, dict):
-        found = {name: _resolved(one, key, patient, identify) for name, one in value.items()}
-        reference = found.get("reference")
-        if isinstance(reference, str) and reference.startswith(_LOCAL):
+            if not reference.startswith(_LOCAL):
+                return value
             kind, _, name = reference.removeprefix(_LOCAL).partition("|")
-            found["reference"] = f"{kind}/{identify(kind, f'{key}|{name}')}" if name else patient
-        return found
-    return [_resolved(one, key, patient, identify) for one in value] if isinstance(value, list) else value
+            return {**value, "reference": f"{kind}/{identify(kind, f'{key}|{name}')}" if name else patient}
+        items: Any = value.items()
+    else:
+        items = enumerate(value)
+    found = None
+    for where, one in items:
+        if type(one) is dict or type(one) is list:
+            said = _resolved(one, key, patient, identify)
+            if said is not one:
+                found = found if found is not None else value.copy()
+                found[where] = said
+    return value if found is None else found

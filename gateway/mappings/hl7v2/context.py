@@ -140,11 +140,9 @@ class Context:
         What is given may be given again, and is not to be changed.
         """
         sender = self.sender
-        line = segment.line
-        if not line or not self.profile.timezone:  # where no zone is known, the first time without an offset is reported, wherever it stands
-            return read(self, segment)
-        slot = (line, segment.number, read)
-        known = sender.segments.get(slot)
+        # Where no zone is known, the first time without an offset is reported, wherever it stands: nothing is remembered then.
+        slot = (segment.line, segment.number, read) if segment.line and self.profile.timezone else None
+        known = sender.segments.get(slot) if slot is not None else None
         if known is None:
             outer, said = self.shared, len(self.reports)
             self.shared = {}
@@ -152,7 +150,7 @@ class Context:
                 known = (read(self, segment), tuple(self.shared.items()))
             finally:
                 self.shared = outer
-            if len(self.reports) == said and sender.repeated.again(slot):
+            if slot is not None and len(self.reports) == said and sender.repeated.again(slot):
                 if len(sender.segments) >= MOST_SEGMENTS:
                     sender.segments.clear()
                 sender.segments[slot] = known

@@ -260,10 +260,11 @@ def telecom(context: Context, xtn: Composite, default_use: str = "") -> Json | N
     if system == "email" or (xtn[3] and not xtn[0] and not xtn[6] and not xtn[11]):
         value, system = xtn[3] or xtn[0] or xtn[11], "email"
     if not value:
-        parts = [f"+{xtn[4]}" if xtn[4] else "", xtn[5], xtn[6]]
-        value = xtn[11] or xtn[0] or " ".join(part for part in parts if part)
-        if value and xtn[7] and not (xtn[0] or xtn[11]):
-            value += f" ext. {xtn[7]}"
+        value = xtn[11] or xtn[0]
+        if not value:
+            value = " ".join([part for part in (f"+{xtn[4]}" if xtn[4] else "", xtn[5], xtn[6]) if part])
+            if value and xtn[7]:
+                value += f" ext. {xtn[7]}"
     if not value:
         return None
     if "@" in value and system == "phone":

@@ -26,4 +26,4 @@ def _part(message: Message, segments: list[Segment]) -> Message:
     by_name: dict[str, list[Segment]] = {}
     for segment in segments:
         by_name.setdefault(segment.name, []).append(segment)
-    return Message(message.text, message.charset, message.delimiters, segments, by_name, message.problems)
+    return Message(message.charset, message.delimiters, segments, by_name, message.problems)

@@ -69,7 +69,7 @@ def members(context: Context) -> tuple[list[Fragment], list[Fragment]]:
         elif name in _OTHERS:
             current = None
         elif name in _FIELDS and current is not None:
-            current += _told(context, segment)
+            current += context.once(segment, _told)
     return of_person, of_stay
 
 

@@ -34,19 +34,21 @@ _FORBIDDEN = re.compile(
 )
 
 
+_PLACES = 4096
+
+
 class Repeated:
     """What was met before, roughly: one number for each of so many places, whatever was met last there."""
 
     __slots__ = ("_last",)
-    PLACES = 4096
 
     def __init__(self) -> None:
-        self._last = array("q", bytes(8 * self.PLACES))
+        self._last = array("q", bytes(8 * _PLACES))
 
     def again(self, what: Hashable) -> bool:
         """Whether this was met before, as far as is known."""
         mark = hash(what)
-        place = mark % self.PLACES
+        place = mark % _PLACES
         if self._last[place] == mark:
             return True
         self._last[place] = mark
@@ -108,7 +110,7 @@ class Values(dict[str, "Composite | None"]):
             parts = [self.text(part) for part in parts]
         elif " " in raw:
             parts = [part.strip() for part in parts]
-        if not any(parts) and not (subcomponents and any(any(several) for several in subcomponents.values())):
+        if not parts[0] and not any(parts) and not (subcomponents and any(any(several) for several in subcomponents.values())):
             return None
         composite = Composite(parts)
         if len(parts) < WIDTH:
