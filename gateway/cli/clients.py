@@ -16,18 +16,23 @@ app = typer.Typer(help="SMART clients: add, list, revoke, and make key pairs.", 
 
 @app.command()
 def add(
-    client_id: Annotated[str, typer.Option("--id", help="The client's id.")],
-    role: Annotated[str, typer.Option("--role", help="agency, hospital, coordinator or operator.")] = "agency",
-    organization: Annotated[str, typer.Option("--organization", help="The agency's id, or the hospital's.")] = "",
+    client_id: Annotated[str, typer.Option("--id", metavar="ID", help="The client's id.")],
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="agency, hospital, coordinator or operator.")] = "agency",
+    organization: Annotated[str, typer.Option("--organization", metavar="ID", help="The agency's id, or the hospital's.")] = "",
     scope: Annotated[
-        list[str] | None, typer.Option("--scope", help='Scopes, space-separated: "system/Task.rus system/Patient.r" (the role\'s own if not said).')
+        list[str] | None,
+        typer.Option("--scope", metavar="SCOPES", help='Scopes, space-separated: "system/Task.rus system/Patient.r" (the role\'s own if not said).'),
     ] = None,
-    jwks: Annotated[Path | None, typer.Option("--jwks", help="A file with its public keys (JWKS).", exists=True, dir_okay=False)] = None,
-    jwks_url: Annotated[str, typer.Option("--jwks-url", help="Where its public keys are published.")] = "",
+    jwks: Annotated[
+        Path | None, typer.Option("--jwks", metavar="FILE", help="A file with its public keys (JWKS).", exists=True, dir_okay=False)
+    ] = None,
+    jwks_url: Annotated[str, typer.Option("--jwks-url", metavar="URL", help="Where its public keys are published.")] = "",
     feed: Annotated[
         list[str] | None,
         typer.Option(
-            "--feed", help="A feed that a hospital's client may send for (may repeat): the one called as its organization if not said, else default."
+            "--feed",
+            metavar="NAME",
+            help="A feed that a hospital's client may send for (may repeat): the one called as its organization if not said, else default.",
         ),
     ] = None,
     data: Data = None,
@@ -91,7 +96,7 @@ def list_clients(data: Data = None, config: Config = None, as_json: Json = False
 
 
 @app.command()
-def revoke(client_id: Annotated[str, typer.Argument(metavar="ID")], data: Data = None, config: Config = None) -> None:
+def revoke(client_id: Annotated[str, typer.Argument(metavar="ID", help="The client's id.")], data: Data = None, config: Config = None) -> None:
     """End a client's access, and every token it has, at once."""
     from gateway.errors import NotFound
 
@@ -103,10 +108,12 @@ def revoke(client_id: Annotated[str, typer.Argument(metavar="ID")], data: Data =
 
 @app.command()
 def keypair(
-    private: Annotated[Path, typer.Option("--private", help="Where the private key (JWK) goes; it must not exist.")] = Path("client-key.jwk"),
-    public: Annotated[Path, typer.Option("--public", help="Where the public keys (JWKS) go, for clients add --jwks; it must not exist.")] = Path(
-        "client-key.jwks"
+    private: Annotated[Path, typer.Option("--private", metavar="FILE", help="Where the private key (JWK) goes; it must not exist.")] = Path(
+        "client-key.jwk"
     ),
+    public: Annotated[
+        Path, typer.Option("--public", metavar="FILE", help="Where the public keys (JWKS) go, for clients add --jwks; it must not exist.")
+    ] = Path("client-key.jwks"),
 ) -> None:
     """Make a key pair (ES384): the private key for the client, the public one to register."""
     import json

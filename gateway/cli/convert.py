@@ -31,11 +31,20 @@ def convert_file(path: str, feed: str, config: Path | None) -> int:
         try:
             message = reader.read(raw, named.charset if named else "")
             profile = named or match(feeds, message.application, message.facility)
+            if profile.charset and not message.header.value(18):
+                message = reader.read(raw, profile.charset)
             translation = translate(message, profile, time.time_ns() // 1000, identify)
-            sys.stdout.buffer.write(orjson.dumps(bundle(translation, identify)) + b"\n")
+            line = orjson.dumps(bundle(translation, identify)) + b"\n"
         except GatewayError as error:
             refused += 1
             print(f"message {number}: {error}", file=sys.stderr)
+        except Exception as fault:  # noqa: BLE001 - a fault of ours on one message must not cost the others, and its text may hold a client's data
+            from gateway.pipeline.faults import where
+
+            refused += 1
+            print(f"message {number}: the gateway failed on it ({type(fault).__name__}, {where(fault)}). Please report it.", file=sys.stderr)
+        else:
+            sys.stdout.buffer.write(line)
     return 1 if refused else 0
 
 

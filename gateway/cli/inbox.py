@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The inbox and the quarantine: list, show, replay.", no_args_is_help=True)
 
-State = Annotated[str, typer.Option("--state", help="processed, quarantined or duplicate.")]
-Feed = Annotated[str, typer.Option("--feed", help="Only this feed's.")]
-Since = Annotated[datetime | None, typer.Option("--since", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Received since (UTC).")]
-Mrn = Annotated[str, typer.Option("--mrn", help="Naming this client or visit number.")]
-Contains = Annotated[str, typer.Option("--contains", help="Whose bytes contain this text.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many, the newest.")]
+State = Annotated[str, typer.Option("--state", metavar="STATE", help="processed, quarantined or duplicate.")]
+Feed = Annotated[str, typer.Option("--feed", metavar="NAME", help="Only this feed's.")]
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        "--since", metavar="DATE", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Received since 2026-03-20, or 2026-03-20T14:30:00 (UTC)."
+    ),
+]
+Mrn = Annotated[str, typer.Option("--mrn", metavar="NUMBER", help="Naming this client or visit number.")]
+Contains = Annotated[str, typer.Option("--contains", metavar="TEXT", help="Whose bytes contain this text.")]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many, the newest.")]
 
 
 def _filter(state: str, feed: str, since: datetime | None, mrn: str, contains: str, limit: int | None) -> Filter:
@@ -78,7 +83,9 @@ def list_messages(
 
 
 @app.command()
-def show(number: Annotated[int, typer.Argument(help="The message's id.")], data: Data = None, config: Config = None, as_json: Json = False) -> None:
+def show(
+    number: Annotated[int, typer.Argument(metavar="ID", help="The message's id.")], data: Data = None, config: Config = None, as_json: Json = False
+) -> None:
     """One message whole: what was received, what was answered, and why."""
     import orjson
 
@@ -95,7 +102,7 @@ def show(number: Annotated[int, typer.Argument(help="The message's id.")], data:
 
 @app.command()
 def replay(
-    numbers: Annotated[list[int] | None, typer.Argument(help="The messages' ids; none: all that the filters name.")] = None,
+    numbers: Annotated[list[int] | None, typer.Argument(metavar="ID", help="The messages' ids; none: all that the filters name.")] = None,
     data: Data = None,
     config: Config = None,
     state: State = "quarantined",

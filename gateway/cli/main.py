@@ -40,8 +40,8 @@ def _root(version: Annotated[bool, typer.Option("--version", callback=_version, 
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Print the worklist when the fortnight is over, and exit.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the worklist as JSON (with --once).")] = False,
-    data: Annotated[Path | None, typer.Option("--data", help="Keep the fortnight in this directory, for the other commands.")] = None,
-    port: Annotated[int, typer.Option("--port", min=0, max=65534, help="HTTP on this port, MLLP on the next.")] = 8080,
+    data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Keep the fortnight in this directory, for the other commands.")] = None,
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65534, help="HTTP on this port, MLLP on the next.")] = 8080,
 ) -> None:
     """A simulated county: three hospitals' fortnight over real MLLP into a fresh gateway, then serve on."""
     from gateway.demo.run import run_demo
@@ -53,8 +53,8 @@ def demo(
 def serve(
     data: Data = None,
     config: Config = None,
-    http: Annotated[str, typer.Option("--http", help="Listen for HTTP on HOST:PORT (as configured, else 127.0.0.1:8080).")] = "",
-    mllp: Annotated[str, typer.Option("--mllp", help="Listen for MLLP on HOST:PORT (as configured, else 127.0.0.1:2575).")] = "",
+    http: Annotated[str, typer.Option("--http", metavar="HOST:PORT", help="Listen for HTTP on HOST:PORT (as configured, else 127.0.0.1:8080).")] = "",
+    mllp: Annotated[str, typer.Option("--mllp", metavar="HOST:PORT", help="Listen for MLLP on HOST:PORT (as configured, else 127.0.0.1:2575).")] = "",
 ) -> None:
     """Listen for hospitals and agencies, and keep the clock. On loopback unless told otherwise."""
     from gateway.app import serve as run
@@ -72,10 +72,11 @@ def serve(
 @app.command()
 def convert(
     path: Annotated[str, typer.Argument(metavar="PATH|-", help="A file of HL7 v2: one message, many, or a batch. - is stdin.")],
-    feed: Annotated[str, typer.Option("--feed", help="Read it as this feed's, whatever MSH says.")] = "",
-    data: Annotated[Path | None, typer.Option("--data", help="Read it as DATA/gateway.toml says.", envvar="GATEWAY_DATA")] = None,
+    feed: Annotated[str, typer.Option("--feed", metavar="NAME", help="Read it as this feed's, whatever MSH says.")] = "",
+    data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Read it as DATA/gateway.toml says.", envvar="GATEWAY_DATA")] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", help="Read it as this configuration says.", envvar="GATEWAY_CONFIG", exists=True, dir_okay=False)
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Read it as this configuration says.", envvar="GATEWAY_CONFIG", exists=True, dir_okay=False),
     ] = None,
 ) -> None:
     """HL7 v2 to FHIR R4: one transaction Bundle a line. Translation alone; nothing is stored, and no configuration is needed."""
@@ -88,10 +89,11 @@ def convert(
 def explain(
     path: Annotated[str, typer.Argument(metavar="PATH|-", help="A file of HL7 v2: one message, many, or a batch. - is stdin.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a message.")] = False,
-    feed: Annotated[str, typer.Option("--feed", help="Read it as this feed's, whatever MSH says.")] = "",
-    data: Annotated[Path | None, typer.Option("--data", help="Read it as DATA/gateway.toml says.", envvar="GATEWAY_DATA")] = None,
+    feed: Annotated[str, typer.Option("--feed", metavar="NAME", help="Read it as this feed's, whatever MSH says.")] = "",
+    data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Read it as DATA/gateway.toml says.", envvar="GATEWAY_DATA")] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", help="Read it as this configuration says.", envvar="GATEWAY_CONFIG", exists=True, dir_okay=False)
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Read it as this configuration says.", envvar="GATEWAY_CONFIG", exists=True, dir_okay=False),
     ] = None,
 ) -> None:
     """Where every populated field of a message goes, or by which rule it does not."""
@@ -102,7 +104,7 @@ def explain(
 
 @app.command()
 def send(
-    path: Annotated[Path, typer.Argument(help="A file of HL7 v2 messages.", exists=True, dir_okay=False)],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A file of HL7 v2 messages.", exists=True, dir_okay=False)],
     to: Annotated[str, typer.Option("--to", metavar="mllp[s]://HOST:PORT", help="Where to send.")],
 ) -> None:
     """Send messages over MLLP and print one line an answer: control ID, code, text."""
@@ -128,7 +130,7 @@ def rebuild(data: Data = None, config: Config = None) -> None:
 def export(
     data: Data = None,
     config: Config = None,
-    resource_type: Annotated[list[str] | None, typer.Option("--type", help="Only this resource type (may repeat).")] = None,
+    resource_type: Annotated[list[str] | None, typer.Option("--type", metavar="TYPE", help="Only this resource type (may repeat).")] = None,
 ) -> None:
     """The current version of every resource as NDJSON: the operator's view, unfiltered."""
     from gateway.cli.upkeep import export_all

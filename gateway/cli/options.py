@@ -17,11 +17,15 @@ DEFAULT_DATA = Path("gateway-data")
 CONFIGURATION = "gateway.toml"
 Data = Annotated[
     Path | None,
-    typer.Option("--data", help="The data directory, made if there is none: where --config lies, else ./gateway-data.", envvar="GATEWAY_DATA"),
+    typer.Option(
+        "--data", metavar="DIR", help="The data directory, made if there is none: where --config lies, else ./gateway-data.", envvar="GATEWAY_DATA"
+    ),
 ]
 Config = Annotated[
     Path | None,
-    typer.Option("--config", help="The configuration, if not DATA/gateway.toml.", envvar="GATEWAY_CONFIG", exists=True, dir_okay=False),
+    typer.Option(
+        "--config", metavar="FILE", help="The configuration, if not DATA/gateway.toml.", envvar="GATEWAY_CONFIG", exists=True, dir_okay=False
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -19,8 +19,8 @@ def list_transitions(
     data: Data = None,
     config: Config = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Only those with a raised flag.")] = False,
-    status: Annotated[str, typer.Option("--status", help="anticipated, open, closed or void.")] = "",
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")] = None,
+    status: Annotated[str, typer.Option("--status", metavar="STATUS", help="anticipated, open, closed or void.")] = "",
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.")] = None,
     as_json: Json = False,
 ) -> None:
     """The worklist, in order of tier and time left."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import orjson
 
@@ -35,9 +37,31 @@ def gateway(*arguments: str | Path, stdin: bytes = b"", cwd: Path | None = None,
     )
 
 
+def here(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[bytes]:
+    """Run one command in this process: for promises that are about its words and exit code, and not about processes."""
+    from gateway.cli import main
+
+    out, err = io.BytesIO(), io.BytesIO()
+    streams = [io.TextIOWrapper(each, encoding="utf-8", write_through=True) for each in (out, err)]
+    words = ["gateway", *map(str, arguments)]
+    code: object = 0
+    with (
+        mock.patch.object(sys, "argv", words),
+        mock.patch.object(sys, "stdout", streams[0]),
+        mock.patch.object(sys, "stderr", streams[1]),
+        mock.patch.dict(os.environ, environment(**more), clear=True),
+        mock.patch("gateway.logs.logs_as_json"),  # it would bind every logger to a stream that ends with this command
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+    return subprocess.CompletedProcess(words, code if isinstance(code, int) else int(code is not None), out.getvalue(), err.getvalue())
+
+
 def rows(*arguments: str | Path) -> Any:
     """What a command prints as JSON."""
-    done = gateway(*arguments)
+    done = here(*arguments)
     assert done.returncode == 0, done.stderr
     return orjson.loads(done.stdout)
 
@@ -57,7 +81,7 @@ class Served:
         self.said += self.process.communicate(timeout=30)[1]
         return self.process.returncode
 
-    def connect(self, seconds: float = 10.0) -> socket.socket:
+    def connect(self, seconds: float = 30.0) -> socket.socket:
         """A connection to its MLLP listener."""
         return socket.create_connection(self.mllp, timeout=seconds)
 

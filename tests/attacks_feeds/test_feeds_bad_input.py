@@ -12,7 +12,7 @@ import pytest
 from gateway.adapters.hl7v2.frames import framed
 from gateway.er7.reader import read
 from tests.attacks_feeds.messages import FAMILY, FEEDS, PID, message
-from tests.attacks_feeds.processes import Served, configure, gateway, receive, rows, serving, start
+from tests.attacks_feeds.processes import Served, configure, here, receive, rows, serving, start
 
 
 class Case(NamedTuple):
@@ -161,14 +161,14 @@ def test_what_was_quarantined_is_alarmed_replayed_after_mending_and_tried_anew_w
     assert running.said.count(b'"event": "input quarantined"') == 2
     (row,) = rows("messages", "list", "--data", data, "--json")
     assert row["state"] == "quarantined"
-    still = gateway("messages", "replay", str(row["id"]), "--data", data)
+    still = here("messages", "replay", str(row["id"]), "--data", data)
     assert (still.returncode, still.stdout[:2]) == (1, b"1 ")
     configure(data, FEEDS.replace("strict = true\n", ""))
-    mended = gateway("messages", "replay", "--data", data)
+    mended = here("messages", "replay", "--data", data)
     assert (mended.returncode, mended.stdout) == (0, b"1 processed\n")
     (row,) = rows("messages", "list", "--data", data, "--json")
     assert (row["state"], row["error"]) == ("processed", None)
-    assert FAMILY.encode() in gateway("export", "--data", data, "--type", "Patient").stdout
+    assert FAMILY.encode() in here("export", "--data", data, "--type", "Patient").stdout
     with serving(data, FEEDS.replace("strict = true\n", "")) as running:
         assert b"MSA|AA|ODD" in running.send(odd)[0]
     assert [row["state"] for row in rows("messages", "list", "--data", data, "--json")] == ["duplicate", "processed"]
