@@ -24,6 +24,9 @@ def add(context: Context, in1: Segment, resource: Json) -> None:
     if addresses and known is not None:
         context.shared[reference] = known._replace(resource={**known.resource, "address": addresses})
     group = context.one(in1, 10)
+    if group is not None and group[4].upper() == "SN":  # the subscriber's own number
+        resource.setdefault("subscriberId", group[0])
+        group = None
     holder = shared.organization(context, context.one(in1, 11), group if group is not None and group[0] and context.one(in1, 11) else None)
     if holder is None and group is not None and group[0]:
         holder = {"identifier": {"system": f"urn:gateway:facility:{context.facility}:XX", "value": group[0]}}

@@ -46,12 +46,12 @@ def statements(context: Context, person: tuple[str, ...], stay: str) -> list[Sta
             _tie(group)
             group = _Group()
             if name == lead and second:
-                _tie(plan)
+                _tie(plan, ("CarePlan",))
                 plan = _Group()
         if name in _READERS:
             kind, own, key = _READERS[name](context, segment, person)
             reference = {"reference": f"{kind}/{context.identify(kind, key)}"}
-            for one in (group, plan):
+            for one in (group, plan) if second else (group,):
                 _remember(one, kind, own, reference, context.text(segment, 1).upper() in _UNLINKED)
             found.append(Statement("care", (key,), person, own, facts={"stay_key": stay} if stay else {}))
             current = own
@@ -62,7 +62,7 @@ def statements(context: Context, person: tuple[str, ...], stay: str) -> list[Sta
         elif name in ("OBX", "ORC", "OBR"):
             current = None
     _tie(group)
-    _tie(plan)
+    _tie(plan, ("CarePlan",))
     return found
 
 
@@ -72,12 +72,12 @@ def _remember(group: _Group, kind: str, own: Json, reference: Json, unlinked: bo
         {"Condition": group.problems, "Goal": group.goals, "CarePlan": []}[kind].append(reference)
 
 
-def _tie(group: _Group) -> None:
+def _tie(group: _Group, kinds: tuple[str, ...] = ("Goal", "CarePlan")) -> None:
     """Goals and plans address the problems of their group; plans have its goals."""
     for kind, own in group.told:
-        if kind != "Condition" and group.problems:
+        if kind in kinds and group.problems:
             own["addresses"] = group.problems
-        if kind == "CarePlan" and group.goals:
+        if kind == "CarePlan" and kind in kinds and group.goals:
             own["goal"] = group.goals
 
 
