@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -43,34 +43,34 @@ class Differences(NamedTuple):
     added: bool = False
 
 
-def differences(first: Said, second: Said, value: str) -> Differences:
-    """What differs. `value` is what was changed in the message: of an element that is gone whole, the part that said it is named.
+def differences(first: Said, second: Said, values: Collection[str]) -> Differences:
+    """What differs. `values` are what was changed in the message: of an element that is gone whole, the part that said it is named.
 
     Ids and what references point at follow from keys, so that they count only where no content differs: then the value is what tells one
     subject from another.
     """
-    found = _among(first, second, value, identity=False)
+    found = _among(first, second, values, identity=False)
     elements = [path for path, how in found if how != "more"] or [path for path in first.deleted if path not in second.deleted]
     elements = elements or [path for path, _ in found]
     if not elements:
-        found = _among(first, second, value, identity=True)
+        found = _among(first, second, values, identity=True)
         elements = [path for path, _ in found if path.endswith(".id")] or [path for path, _ in found]
     if elements:
         return Differences(tuple(dict.fromkeys(elements)))
     added = any(len(resources) > len(first.resources.get(kind, ())) for kind, resources in second.resources.items())
-    beside = [path for kind in first.facts for path, _ in _changed(first.facts[kind], second.facts.get(kind), kind, value, identity=True)]
+    beside = [path for kind in first.facts for path, _ in _changed(first.facts[kind], second.facts.get(kind), kind, values, identity=True)]
     beside += [_HEADING.get(name, f"heading.{name}") for name, said in first.heading.items() if said != second.heading[name]]
     return Differences((), tuple(dict.fromkeys(beside)), added)
 
 
-def _among(first: Said, second: Said, value: str, identity: bool) -> list[tuple[str, str]]:
+def _among(first: Said, second: Said, values: Collection[str], identity: bool) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for kind, resources in first.resources.items():
-        found += _each(resources, second.resources.get(kind, []), kind, value, identity, several=len(resources) > 1)
+        found += _each(resources, second.resources.get(kind, []), kind, values, identity, several=len(resources) > 1)
     return found
 
 
-def _changed(old: Any, new: Any, path: str, value: str, identity: bool) -> Iterator[tuple[str, str]]:
+def _changed(old: Any, new: Any, path: str, values: Collection[str], identity: bool) -> Iterator[tuple[str, str]]:
     """(path, "changed" | "gone" | "more") of what differs; ids and what references point at only with `identity`."""
     if old == new:
         return
@@ -79,26 +79,26 @@ def _changed(old: Any, new: Any, path: str, value: str, identity: bool) -> Itera
             if not identity and name in _IDENTITY and isinstance(said, str) and isinstance(new.get(name), str):
                 continue
             if name in new:
-                yield from _changed(said, new[name], f"{path}.{name}", value, identity)
+                yield from _changed(said, new[name], f"{path}.{name}", values, identity)
             else:
-                yield from _gone(said, f"{path}.{name}", value)
+                yield from _gone(said, f"{path}.{name}", values)
         if len(new) > len(old) or any(name not in old for name in new):
             yield path, "more"
     elif isinstance(old, list | tuple) and isinstance(new, list | tuple):
-        yield from _each(old, new, path, value, identity)
+        yield from _each(old, new, path, values, identity)
         if len(new) > len(old):
             yield path, "more"
     else:
         yield path, "changed"
 
 
-def _each(old: Any, new: Any, path: str, value: str, identity: bool, several: bool = True) -> Iterator[tuple[str, str]]:
+def _each(old: Any, new: Any, path: str, values: Collection[str], identity: bool, several: bool = True) -> Iterator[tuple[str, str]]:
     """Two lists, item by item; of lists of different length, what is alike at both ends is set aside first."""
     start, end = (0, 0) if len(old) == len(new) else _alike_at_ends(old, new, identity)
     rest = new[start : len(new) - end]
     for position, said in enumerate(old[start : len(old) - end]):
         here = f"{path}[{start + position}]" if several else path
-        yield from _changed(said, rest[position], here, value, identity) if position < len(rest) else _gone(said, here, value)
+        yield from _changed(said, rest[position], here, values, identity) if position < len(rest) else _gone(said, here, values)
 
 
 def _alike_at_ends(old: Any, new: Any, identity: bool) -> tuple[int, int]:
@@ -113,9 +113,9 @@ def _alike(old: Any, new: Any, identity: bool) -> bool:
     return next(_changed(old, new, "", "", identity), None) is None
 
 
-def _gone(said: Any, path: str, value: str) -> Iterator[tuple[str, str]]:
-    """An element that is gone whole: by the leaves that say `value`, else as it is."""
-    named = [leaf for leaf, text in _leaves(said, path) if text == value]
+def _gone(said: Any, path: str, values: Collection[str]) -> Iterator[tuple[str, str]]:
+    """An element that is gone whole: by the leaves that say one of `values`, else as it is."""
+    named = [leaf for leaf, text in _leaves(said, path) if text in values]
     for leaf in named or [path]:
         yield leaf, "gone"
 

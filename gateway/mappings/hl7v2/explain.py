@@ -24,11 +24,13 @@ from gateway.mappings.feeds.profile import FeedProfile
 from gateway.mappings.hl7v2 import events
 from gateway.mappings.hl7v2.bundle import bundle
 from gateway.mappings.hl7v2.differences import Said, differences
-from gateway.mappings.hl7v2.populated import Populated, exchanged, populated
+from gateway.mappings.hl7v2.populated import Place, Populated, exchanged, populated
 from gateway.mappings.hl7v2.translate import translate
 from gateway.records.statements import Identify, Translation
 
 Fate = Literal["mapped", "kept", "ignored"]
+_MANY = 16
+"""From more values of one kind on, they are looked at together: one by one, time would grow with the square of the message."""
 SET_IDS = frozenset(
     (
         *("PID", "NK1", "PV1", "DG1", "PR1", "AL1", "IAM", "GT1", "IN1", "IN3", "OBX", "OBR", "NTE", "TXA"),
@@ -87,12 +89,24 @@ def explain(message: Message, profile: FeedProfile, received: int, identify: Ide
         experiment = _Experiment(message, profile, received, identify)
     except GatewayError as error:
         return Account(message.control_id, event, tuple(Explained(one.path, one.value, "kept", rule="quarantined") for one in values), str(error))
-    fields = tuple(_explained(experiment, message, one) for one in values)
+    told: dict[Place, tuple[str, ...]] = {}
+    for column in _columns(message, values):
+        told |= experiment.together(column)
+    fields = tuple(_explained(experiment, message, one, told.get(one.place)) for one in values)
     return Account(message.control_id, experiment.event, fields)
 
 
-def _explained(experiment: _Experiment, message: Message, one: Populated) -> Explained:
-    targets, decisive = experiment.targets(one)
+def _columns(message: Message, values: list[Populated]) -> list[list[Populated]]:
+    """The values that stand in the same field and component of many segments of one name: a laboratory's results, and the like."""
+    found: dict[tuple[str, int, int, int], list[Populated]] = {}
+    for one in values:
+        _, field, _, component, subcomponent = one.place
+        found.setdefault((message.segments[one.place.position].name, field, component, subcomponent), []).append(one)
+    return [column for column in found.values() if len(column) > _MANY]
+
+
+def _explained(experiment: _Experiment, message: Message, one: Populated, told: tuple[str, ...] | None) -> Explained:
+    targets, decisive = (told, False) if told is not None else experiment.targets(one)
     if targets:
         return Explained(one.path, one.value, "mapped", targets)
     rule = "rules-out" if decisive else _rule(experiment.profile, message, one)
@@ -136,12 +150,50 @@ class _Experiment:
             except GatewayError:
                 weak = weak or ("Bundle",)
                 continue
-            found = differences(self.said, said, one.value)
+            found = differences(self.said, said, {one.value})
             if found.elements:
                 return found.elements, False
             weak = found.beside or weak
             decisive = decisive or found.added
         return weak, decisive
+
+    def together(self, column: list[Populated]) -> dict[Place, tuple[str, ...]]:
+        """Where many values of one kind went, in few translations; a value about which that says nothing is left out.
+
+        If changing all of them at once changes nothing, none of them led anywhere. Else each value has a number, and for each of its binary digits
+        those that have a 1 there are changed, and then those that have a 0: an element that changed in just one of each two is spelled by
+        its changes the number of the value that it depends on.
+        """
+        others = [list(_others(one, self.message)) for one in column]
+        tries = [
+            [(one, several[at]) for one, several in zip(column, others, strict=True) if at < len(several)] for at in range(max(map(len, others)))
+        ]
+        if all(self._changed(changes) == (set(), False) for changes in tries):
+            return {one.place: () for one in column}
+        spelled: dict[str, int] = {}
+        for digit in range((len(column) - 1).bit_length()):
+            zeros, ones = (self._changed([each for at, each in enumerate(tries[0]) if at >> digit & 1 == bit])[0] for bit in (0, 1))
+            before = spelled if digit else dict.fromkeys(zeros | ones, 0)
+            spelled = {path: number | (path in ones) << digit for path, number in before.items() if (path in zeros) != (path in ones)}
+        found: dict[Place, tuple[str, ...]] = {}
+        for path, number in spelled.items():
+            if number < len(column):
+                place = column[number].place
+                found[place] = (*found.get(place, ()), path)
+        return {place: tuple(sorted(paths)) for place, paths in found.items()}
+
+    def _changed(self, changes: list[tuple[Populated, str]]) -> tuple[set[str], bool]:
+        """(elements that differ, whether anything else does) when all those values are changed at once."""
+        message = self.message
+        for one, other in changes:
+            message = exchanged(message, one.place, other)
+        try:
+            found = differences(
+                self.said, self._said(translate(message, self.profile, self.received, self.identify)), {one.value for one, _ in changes}
+            )
+        except GatewayError:
+            return set(), True
+        return set(found.elements), bool(found.beside or found.added)
 
 
 def _others(one: Populated, message: Message) -> Iterator[str]:
