@@ -29,7 +29,9 @@ def encode(translation: Translation, digest: str) -> bytes:
 
 
 def _parts(statement: Statement) -> dict[str, list[list[Any]]]:
-    return {segment: [[*each] if each.link else [each.resource, each.local, each.action] for each in group] for segment, group in statement.parts.items()}
+    return {
+        segment: [[*each] if each.link else [each.resource, each.local, each.action] for each in group] for segment, group in statement.parts.items()
+    }
 
 
 def decode(body: bytes) -> tuple[str, Translation]:

@@ -53,7 +53,7 @@ def statements(context: Context, person: tuple[str, ...], stay: str) -> list[Sta
             reference = {"reference": f"{kind}/{context.identify(kind, key)}"}
             for one in (group, plan) if second else (group,):
                 _remember(one, kind, own, reference, context.text(segment, 1).upper() in _UNLINKED)
-            found.append(Statement("care", (key,), person, own, facts={"stay_key": stay} if stay else {}))
+            found.append(Statement("care", (key,), person, own, _withdrawn(own), facts={"stay_key": stay} if stay else {}))
             current = own
         elif name == "VAR" and current is not None:
             _annotate(current, _variance(context, segment))
@@ -64,6 +64,16 @@ def statements(context: Context, person: tuple[str, ...], stay: str) -> list[Sta
     _tie(group)
     _tie(plan, ("CarePlan",))
     return found
+
+
+def _withdrawn(own: Json) -> tuple[str, ...]:
+    """What an earlier word on a problem no longer holds for: an error has no state (con-5), and what is active has not ended (con-4)."""
+    if own["resourceType"] != "Condition":
+        return ()
+    if "clinicalStatus" not in own:
+        return ("clinicalStatus", "abatementDateTime")
+    ended = () if "abatementDateTime" in own else ("abatementDateTime",)
+    return ended if "verificationStatus" in own else (*ended, "verificationStatus")
 
 
 def _remember(group: _Group, kind: str, own: Json, reference: Json, unlinked: bool) -> None:
