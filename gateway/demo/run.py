@@ -145,7 +145,7 @@ def _directory(data: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="gateway-demo-") as temporary:
             yield Path(temporary)
         return
-    if data.exists() and any(data.iterdir()):
+    if data.exists() and (not data.is_dir() or any(data.iterdir())):
         raise Usage("The directory for the demo is not empty", location=str(data), advice="Name one that is new: the demo starts from nothing.")
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:

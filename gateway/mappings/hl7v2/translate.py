@@ -120,6 +120,7 @@ def _statements(context: Context, pid: Segment) -> list[Statement]:
     elif event.person in ("merge", "link", "unlink"):
         statements += merge.statements(context)
     if spoken:
+        _report_unnumbered(context, pv1, named)
         statements.append(stay.statement(context, pv1, named, who, of_stay, diagnoses))
         further.of_visit(statements[-1], of_stay)
         if context.profile.segments:
@@ -134,6 +135,18 @@ def _statements(context: Context, pid: Segment) -> list[Statement]:
     if context.profile.segments:
         statements += zsegments.statements(context, who)
     return statements
+
+
+def _report_unnumbered(context: Context, pv1: Segment | None, named: stay.Visit) -> None:
+    """Tell the sender of an event about a visit that does not name it: it was taken, and the stay has to be found by other means."""
+    if context.event.stay in ("", "none", "update"):
+        return
+    if pv1 is None:
+        context.report("PV1", "100", "W", "There is no PV1 segment: the stay was looked for by what else the message says.")
+    elif not named.numbered:
+        context.report(
+            "PV1-19", "101", "W", "There is no visit number: the stay was looked for by account, admission time, or as the only one that fits."
+        )
 
 
 def _visit_key(named: stay.Visit) -> str:
