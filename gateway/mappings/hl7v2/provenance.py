@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from gateway.er7.reader import Segment
 from gateway.mappings import tables
 from gateway.mappings.hl7v2 import datatypes, keys, shared
 from gateway.mappings.hl7v2.context import Context
@@ -36,46 +37,58 @@ def of(context: Context, heading: Heading) -> Json:
             {"role": "source", "what": {"identifier": {"system": MESSAGE, "value": f"{heading.sender}/{heading.control_id or heading.recorded}"}}}
         ],
     }
-    _event(context, heading, said)
-    _people(context, said)
+    if heading.occurred:
+        said["occurredDateTime"] = heading.occurred
+    evn, pid = context.message.first("EVN"), context.message.first("PID")
+    if evn is not None and len(evn) > 3:
+        _event(context, evn, said)
+    if pid is not None and len(pid) > 32:
+        _changed(context, pid, said)
+    if context.event.subject in ("appointment", "document"):
+        _people(context, said)
     return said
 
 
-def _event(context: Context, heading: Heading, said: Json) -> None:
-    """When it occurred, where, and why it was told."""
-    evn, pid = context.message.first("EVN"), context.message.first("PID")
-    changed = context.moment(pid, 33) if pid is not None else None
-    if heading.occurred or changed:
-        said["occurredDateTime"] = heading.occurred or (changed.text if changed else "")
-    if evn is None:
-        return
+def _event(context: Context, evn: Segment, said: Json) -> None:
+    """Why it was told, who entered it, and where it occurred."""
     if context.text(evn, 4).upper() == "U":
         said["reason"] = [_UNKNOWN]
     elif reason := datatypes.tabled(context, context.one(evn, 4), _REASONS, ("event-reason", "0062"), "EVN-4"):
         said["reason"] = [reason]
+    _entered(context, evn, 5, said)
     where = context.text(evn, 7)
     if where:
         said["location"] = shared.elsewhere(context, where)
 
 
+def _entered(context: Context, segment: Segment, field: int, said: Json) -> None:
+    for xcn in context.every(segment, field):
+        who = shared.practitioner(context, xcn)
+        if who:
+            said["agent"].append({"type": _TYPES["enterer"], "who": who})
+
+
+def _changed(context: Context, pid: Segment, said: Json) -> None:
+    """When the person's record was last changed, and by which facility."""
+    changed = context.moment(pid, 33)
+    if changed:
+        said.setdefault("occurredDateTime", changed.text)
+    facility = context.one(pid, 34)
+    if facility is None or not facility[0]:
+        return
+    made: Json = {"resourceType": "Organization", "active": True, "name": facility[0]}
+    system = keys.universal(facility[0], facility[1], facility[2])
+    if system:
+        made["identifier"] = [{"system": "urn:ietf:rfc:3986", "value": system}]
+    reference = context.share("Organization", f"urn:gateway:name:{context.facility}|{facility[0].upper()}", made)
+    said["agent"].append({"type": _TYPES["performer"], "who": {**reference, "display": facility[0]}})
+
+
 def _people(context: Context, said: Json) -> None:
-    """Who entered it (EVN-5, SCH-20), which facility changed the person's record (PID-34), and who has copies of a document (TXA-23)."""
-    for name, field in (("EVN", 5), ("SCH", 20)):
-        segment = context.message.first(name)
-        for xcn in context.every(segment, field) if segment is not None else ():
-            who = shared.practitioner(context, xcn)
-            if who:
-                said["agent"].append({"type": _TYPES["enterer"], "who": who})
-    pid = context.message.first("PID")
-    facility = context.one(pid, 34) if pid is not None else None
-    if facility is not None and facility[0]:
-        made: Json = {"resourceType": "Organization", "active": True, "name": facility[0]}
-        system = keys.universal(facility[0], facility[1], facility[2])
-        if system:
-            made["identifier"] = [{"system": "urn:ietf:rfc:3986", "value": system}]
-        reference = context.share("Organization", f"urn:gateway:name:{context.facility}|{facility[0].upper()}", made)
-        said["agent"].append({"type": _TYPES["performer"], "who": {**reference, "display": facility[0]}})
-    txa = context.message.first("TXA")
+    """Who entered an appointment (SCH-20), and who has copies of a document (TXA-23)."""
+    sch, txa = context.message.first("SCH"), context.message.first("TXA")
+    if sch is not None:
+        _entered(context, sch, 20, said)
     for xcn in context.every(txa, 23) if txa is not None else ():
         who = shared.practitioner(context, xcn)
         if who:
