@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from gateway.er7.charsets import codec
 from gateway.errors import Usage
+from gateway.mappings.feeds import zsegments
 from gateway.mappings.feeds.profile import FeedProfile
 from transitions.policy import Agency, Policy
 
@@ -206,6 +207,9 @@ def _profile(number: int, table: dict[str, Any]) -> FeedProfile:
             raise Usage(f"{key} must be one of {', '.join(filter(None, choices))}", location=where)
     if not codec(table.get("charset") or "ASCII"):
         raise Usage("charset is not a character set that the gateway reads", location=where, advice='Use a name of HL7 table 0211: "8859/1".')
+    wrong = zsegments.problems(table.get("segments", {})) + _wrong_modes(table.get("segment_modes", {}))
+    if wrong:
+        raise Usage(wrong[0], location=where)
     zone = table.get("timezone")
     if zone:
         try:
@@ -214,6 +218,11 @@ def _profile(number: int, table: dict[str, Any]) -> FeedProfile:
             raise Usage("timezone is not the name of a time zone", location=where, advice='Use an IANA name: "America/Chicago".') from None
     values: dict[str, Any] = {key: tuple(value) if key in _LISTS else value for key, value in table.items()}
     return FeedProfile(**values)
+
+
+def _wrong_modes(modes: dict[str, Any]) -> list[str]:
+    """What is wrong with how repeating segments are to be read."""
+    return [f'segment_modes.{name} must be "snapshot" or "action"' for name, mode in modes.items() if mode not in ("snapshot", "action")]
 
 
 def _check_kind(key: str, value: Any, where: str) -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from gateway.records.course import Stay
 from gateway.records.order import OrderKey, Said
 from gateway.records.people import Person
 from gateway.records.statements import Statement
-from gateway.records.stays import Stay, fold_stays
+from gateway.records.stays import fold_stays
 
 
 class Mover:

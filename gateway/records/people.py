@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gateway.records.course import Stay
 from gateway.records.order import Said
 from gateway.records.record import Source
-from gateway.records.stays import Stay
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.fhir.references import place
 from gateway.fhir.required import complete
+from gateway.records.course import Stay
 from gateway.records.identity import people
 from gateway.records.order import Entry, Said, in_order
 from gateway.records.overlay import overlay, parts
@@ -18,7 +19,7 @@ from gateway.records.people import Person
 from gateway.records.placing import diagnoses, placed
 from gateway.records.record import Owned, PersonRecord, Source, StayRecord
 from gateway.records.statements import Fragment, Identify, Json
-from gateway.records.stays import Stay, fold_stays
+from gateway.records.stays import fold_stays
 from gateway.records.times import instant, iso
 
 TYPE_OF = {
