@@ -208,4 +208,5 @@ def _resources(person: PersonRecord) -> Iterable[Json]:
 
 def _put(found: Results, recipient: str, resource: Json) -> None:
     key = (recipient, resource["resourceType"], resource["id"])
-    found.versions[key] = NewVersion(*key, orjson.dumps(resource, option=orjson.OPT_SORT_KEYS), partial(terms, resource))
+    body = orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)
+    found.versions[key] = NewVersion(*key, body, partial(terms, resource, body))
