@@ -170,7 +170,8 @@ def test_a_killed_process_leaves_all_that_was_committed_and_no_half_of_the_rest(
                 assert len(reader.feed(ALL, 0, 10**6)) == len(inputs)
             with again.write(1) as writer:
                 writer.apply(Change(0, [], [TransitionRow(ALL, "new", b"{}", "open", True, 1, 1)]))
-            assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            with contextlib.closing(sqlite3.connect(path)) as look:
+                assert look.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         finally:
             again.close()
 

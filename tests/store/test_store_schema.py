@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,8 @@ def test_an_interrupted_migration_leaves_the_store_as_it_was(tmp_path: Path, mon
     monkeypatch.setattr(op, "create_table", fails_half_way)
     with pytest.raises(KeyboardInterrupt):
         open_sqlite(tmp_path / "gateway.db")
-    assert sqlite3.connect(tmp_path / "gateway.db").execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as look:
+        assert look.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
     monkeypatch.undo()
     open_sqlite(tmp_path / "gateway.db").close()
 
@@ -102,7 +104,7 @@ def test_processes_and_threads_that_open_an_empty_path_at_once_all_succeed(tmp_p
 
 def test_a_store_of_a_newer_gateway_is_refused(tmp_path: Path) -> None:
     open_sqlite(tmp_path / "gateway.db").close()
-    with sqlite3.connect(tmp_path / "gateway.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(Usage, match="newer"):
         open_sqlite(tmp_path / "gateway.db")
