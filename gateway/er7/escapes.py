@@ -11,10 +11,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from gateway.er7.reader import Delimiters
+from gateway.er7.delimiters import Delimiters
 
 TRUNCATION = "#"
 """What \\P\\ stands for: the fifth encoding character, which has this value wherever it is met."""

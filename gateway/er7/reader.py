@@ -8,10 +8,10 @@ subcomponents and repetitions count from 1, and MSH-1 is the field separator its
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from gateway.er7 import charsets
 from gateway.er7.batches import split
+from gateway.er7.delimiters import Delimiters
 from gateway.er7.escapes import unescape
 from gateway.er7.problems import Problem
 from gateway.errors import Malformed
@@ -20,16 +20,6 @@ __all__ = ["Delimiters", "Message", "Problem", "Segment", "read", "split"]
 
 UNUSED = ("\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3")
 """Stand-ins (Unicode noncharacters) for encoding characters that a sender does not declare: what is not declared delimits nothing."""
-
-
-class Delimiters(NamedTuple):
-    """One character each: MSH-1, then MSH-2 in its order. A fifth character of MSH-2 (truncation, 2.7) is accepted and not needed."""
-
-    field: str = "|"
-    component: str = "^"
-    repetition: str = "~"
-    escape: str = "\\"
-    subcomponent: str = "&"
 
 
 _USUAL = Delimiters()
