@@ -1,4 +1,5 @@
 """ACC, DB1, DRG, UB1, UB2, PDA, IN3, ARV -> Observation: what R4 has no resource for, one Observation a segment, by the table `administrative.csv`.
+Likewise those fields of PID, PV1 and DG1 that Patient, Encounter and Condition have no place for.
 
 An Observation's value is the segment's main code; every other field is a component, labelled in plain words.
 """
@@ -15,6 +16,7 @@ from gateway.mappings.hl7v2 import datatypes
 from gateway.mappings.hl7v2.actions import action
 from gateway.mappings.hl7v2.clinical import distinct
 from gateway.mappings.hl7v2.context import Context
+from gateway.mappings.hl7v2.hospitalization import is_time
 from gateway.mappings.hl7v2.person import yes
 from gateway.mappings.hl7v2.values import Composite
 from gateway.records.statements import Fragment, Json
@@ -37,8 +39,10 @@ def _read() -> dict[str, list[_Row]]:
 
 _ROWS = _read()
 _SYSTEM = "urn:gateway:hl7v2"
-OF_PERSON = tuple(name for name, rows in _ROWS.items() if rows[0].kind == "person")
-OF_STAY = tuple(name for name, rows in _ROWS.items() if rows[0].kind == "stay")
+_BESIDE = (("PID", "person", 0), ("PV1", "stay", 0), ("DG1", "stay", 21))  # whose it is; where the action code stands
+_ELSEWHERE = frozenset(name for name, _, _ in _BESIDE)
+OF_PERSON = tuple(name for name, rows in _ROWS.items() if rows[0].kind == "person" and name not in _ELSEWHERE)
+OF_STAY = tuple(name for name, rows in _ROWS.items() if rows[0].kind == "stay" and name not in _ELSEWHERE)
 FIELDS = {name: tuple(row.field for row in rows[1:]) for name, rows in _ROWS.items()}
 """Segment -> the fields that are mapped here."""
 _RESTRICTED: Json = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R", "display": "restricted"}]}
@@ -53,6 +57,22 @@ def facts(context: Context, names: Iterable[str]) -> dict[str, list[Fragment]]:
             fragments = [one for segment in segments if (one := _fragment(context, segment)) is not None]
             found[name] = distinct(fragments)
     return found
+
+
+def beside(context: Context, of_person: dict[str, list[Fragment]], of_stay: dict[str, list[Fragment]]) -> None:
+    """Add what PID, PV1 and DG1 say that the person, the stay and its diagnoses have no place for; most messages say nothing of the kind."""
+    for name, whose, coded in _BESIDE:
+        fields = FIELDS[name]
+        found = []
+        for segment in context.message.all(name):
+            if len(segment) < fields[0] or not any(map(segment.field, fields)):
+                continue
+            fragment = context.once(segment, _fragment)
+            if fragment is not None:
+                number = context.text(segment, 20) if coded else ""
+                found.append(Fragment(fragment.resource, f"{name}-20|{number}" if number else name, action(context, segment, coded) if coded else ""))
+        if found:
+            (of_person if whose == "person" else of_stay)[f"{name}:beside"] = distinct(found)
 
 
 def restrictions(context: Context) -> tuple[list[Fragment], list[Fragment]]:
@@ -127,7 +147,9 @@ def _values(context: Context, segment: Segment, row: _Row) -> list[Json]:
 
 
 def _value(context: Context, said: Composite, row: _Row, segment: Segment) -> Json | None:
-    if row.kind == "code":
+    if row.kind == "untimed" and is_time(segment, row.field):
+        return None
+    if row.kind in ("code", "untimed"):
         concept = datatypes.listed(context, said, f"{segment.name}-{row.field}")
         return {"valueCodeableConcept": concept} if concept else None
     if row.kind == "number":

@@ -10,6 +10,7 @@ from gateway.mappings import tables
 from gateway.mappings.hl7v2 import conditions, datatypes, reactions, shared
 from gateway.mappings.hl7v2.actions import action
 from gateway.mappings.hl7v2.context import Context, place
+from gateway.mappings.hl7v2.person import RESTRICTED, yes
 from gateway.mappings.hl7v2.values import Composite
 from gateway.mappings.tables import Coding
 from gateway.records.statements import DiagnosisFact, Fragment, Json
@@ -78,14 +79,14 @@ def fact(concept: Json, principal: bool = False, kind: str = "") -> DiagnosisFac
 
 
 def _diagnosis(context: Context, dg1: Segment) -> Json | None:
-    """DG1-3 with the coding method of DG1-2 where the code itself names none, and the words of DG1-4."""
+    """DG1-3 with the coding method of DG1-2 where the code itself names none; its text is the words of DG1-4, else those of the code."""
     cwe = context.one(dg1, 3)
     method = datatypes.code_system(context.text(dg1, 2), context.facility)
     code = datatypes.concept(context, cwe, method)
     words = context.text(dg1, 4)
     if code is None:
         return {"text": words} if words else None
-    if words and "text" not in code:
+    if words and words != code.get("text") and not (cwe is not None and cwe[8]):
         code = {**code, "text": words}
     codings = code.get("coding", ())
     if any(coding.get("system") == _SNOMED and not _CONCEPT_ID.fullmatch(coding["code"]) for coding in codings):
@@ -122,6 +123,8 @@ def _condition(context: Context, dg1: Segment, code: Json, kind: str, doing: str
     attested = context.moment(dg1, 19)
     if attested:
         resource["recordedDate"] = attested.text
+    if len(dg1) > 17 and yes(context.text(dg1, 18)):
+        resource["meta"] = RESTRICTED
     if len(dg1) > 18 and (extensions := conditions.extensions(context, dg1)):
         resource["extension"] = extensions
     clinician = shared.practitioner(context, context.one(dg1, 16))

@@ -13,6 +13,7 @@ from gateway.mappings.tables import Coding
 from gateway.records.statements import Json
 
 V2 = "http://terminology.hl7.org/CodeSystem/v2-"
+_CENSUS_TRACT = "http://hl7.org/fhir/StructureDefinition/iso21090-ADXP-censusTract"
 _SYSTEMS = tables.targets("0396-coding-system")
 _NAME_USES = tables.targets("0200-name-type")
 _ADDRESS_USES = tables.targets("0190-address-type")
@@ -181,6 +182,12 @@ def _validity(context: Context, start: str, end: str) -> Json:
     return {"period": found} if found else {}
 
 
+def _validity_range(context: Context, said: Composite, component: int) -> Json:
+    """DR, which names and addresses had up to version 2.6 in place of two components of their own."""
+    parts = said.subcomponents.get(component, (said[component], ""))
+    return _validity(context, parts[0], parts[1])
+
+
 def period(context: Context, start: str, end: str) -> Json | None:
     """Two times as sent -> Period; what is no time is left out, and an end before its start too (FHIR per-1)."""
     from_, to = context.read(start), context.read(end)
@@ -213,10 +220,13 @@ def name(context: Context, xpn: Composite, default_use: str = "", first: int = 0
         found["given"] = [one for one in (given, further) if one]
     if prefix:
         found["prefix"] = [prefix]
-    if suffix or degree:
-        found["suffix"] = [one for one in (suffix, degree) if one]
+    professional = "" if first else xpn[13]
+    if suffix or degree or professional:
+        found["suffix"] = [one for one in (suffix, degree, professional) if one]
     if not first and (xpn[11] or xpn[12]):
         found |= _validity(context, xpn[11], xpn[12])
+    elif not first and xpn[9]:
+        found |= _validity_range(context, xpn, 9)
     return found if family or given or further else None
 
 
@@ -249,6 +259,10 @@ def address(context: Context, xad: Composite, default_use: str = "") -> Json | N
         return None
     if xad[12] or xad[13]:
         found |= _validity(context, xad[12], xad[13])
+    elif xad[11]:
+        found |= _validity_range(context, xad, 11)
+    if xad[9]:
+        found["extension"] = [{"url": _CENSUS_TRACT, "valueString": xad[9]}]
     return found
 
 

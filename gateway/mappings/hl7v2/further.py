@@ -20,6 +20,7 @@ def parts(context: Context, of_person: Parts, of_stay: Parts) -> None:
         of_person["PID-21"] = mothers
     if pd1 is not None and pd1.field(7) and (wills := described.living_will(context)):
         of_person["PD1-7"] = wills
+    administrative.beside(context, of_person, of_stay)
     present = _SEGMENTS.intersection([segment.name for segment in context.message.segments])
     if not present:
         return

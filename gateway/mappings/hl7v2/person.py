@@ -169,6 +169,8 @@ def _reachable(context: Context, pid: Segment, own: Json) -> None:
             point = datatypes.telecom(context, xtn, use)
             if point and point not in telecom:
                 telecom.append(point)
+            if point and "@" in xtn[3] and point["system"] != "email":  # a number and an address in one repetition
+                telecom.append({"system": "email", "value": xtn[3], **({"use": point["use"]} if point.get("use") in ("home", "work") else {})})
     if telecom:
         own["telecom"] = telecom
 
