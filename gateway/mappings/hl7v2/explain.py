@@ -38,6 +38,9 @@ SET_IDS = frozenset(
     )
 )
 """Segments whose first field merely numbers them."""
+_OF_TIME_SLOTS = frozenset(event.name for event in events.EVENTS.values() if event.subject == "slot")
+"""S23 and S24 block and open time on the schedule of a doctor, room or service (HL7 v2.9, 10.4.12 and 10.4.13): that is nobody's appointment."""
+_SCHEDULE = frozenset(("SCH", "TQ1", "NTE", "RGS", "AIS", "AIG", "AIL", "AIP"))
 _OTHERS = {
     **dict.fromkeys(("ST", "TX", "FT", "SN", "IS", "ID"), "CWE"),  # OBX-2
     **dict.fromkeys(("CWE", "CE", "ED", "RP"), "TX"),
@@ -109,19 +112,21 @@ def _explained(experiment: _Experiment, message: Message, one: Populated, told: 
     targets, decisive = (told, False) if told is not None else experiment.targets(one)
     if targets:
         return Explained(one.path, one.value, "mapped", targets)
-    rule = "rules-out" if decisive else _rule(experiment.profile, message, one)
+    rule = "rules-out" if decisive else _rule(experiment, message, one)
     return Explained(one.path, one.value, "ignored" if rule else "kept", rule=rule)
 
 
-def _rule(profile: FeedProfile, message: Message, one: Populated) -> str:
+def _rule(experiment: _Experiment, message: Message, one: Populated) -> str:
     """The rule by which a value that leads nowhere is of no account; "" where there is none."""
     segment = message.segments[one.place.position]
-    if f"{segment.name}-{one.place.field}" in profile.ignore:
+    if f"{segment.name}-{one.place.field}" in experiment.profile.ignore:
         return "feed-profile"
     if one.place.field == 1 and segment.name in SET_IDS:
         return "set-id"
     if one.place.field == 1 and segment.name == "EVN":
         return "event-repeated"
+    if experiment.event in _OF_TIME_SLOTS and segment.name in _SCHEDULE:
+        return "no-appointment"
     return ""
 
 
