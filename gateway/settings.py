@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
-from dataclasses import fields
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from gateway.er7.charsets import codec
 from gateway.errors import Usage
-from gateway.mappings.feeds import zsegments
+from gateway.mappings.feeds.problem import Problem, nearest
 from gateway.mappings.feeds.profile import FeedProfile
+from gateway.mappings.feeds.reading import alike, read
+from gateway.toml_files import TomlFile, dotted, read_file
 from transitions.policy import Agency, Policy
 
 RESERVED = ("coordinator", "gateway")
@@ -94,23 +93,33 @@ class Settings(BaseSettings):
 
     def feeds(self) -> tuple[FeedProfile, ...]:
         """The feed profiles. Raises `Usage` naming the feed and the key."""
-        return tuple(_profile(number, table) for number, table in enumerate(self.feed, start=1))
+        return _profiles(self.feed, ())
 
     def policy(self) -> Policy:
         """The policy with this configuration's agencies."""
         return Policy(agencies=tuple(Agency(id=each.id, name=each.name, postal_codes=tuple(each.postal_codes)) for each in self.agency))
 
 
-def load(path: Path | None) -> Settings:
-    """Settings from a TOML file, if there is one, and the environment. TLS files are looked for beside the TOML file.
+class _Place(NamedTuple):
+    """Where a [[feed]] stands: a file, and its number there from 0."""
 
-    Raises `Usage` that names the unknown or wrong key.
+    file: TomlFile
+    number: int
+
+
+def load(path: Path | None) -> Settings:
+    """Settings from a TOML file, if there is one, from the feed profiles in the directory `feeds` beside it, and from the environment.
+
+    TLS files are looked for beside the TOML file. Raises `Usage` that names the file, the line, the key, the reason and what to do.
     """
     _check_environment()
+    main, *others = _files(path)
+    feeds = [_Place(file, number) for file in (main, *others) for number in range(len(_feeds_of(file)))]
+    said = {**main.said, "feed": [_feeds_of(each.file)[each.number] for each in feeds]} if feeds else main.said
     try:
-        settings = Settings(**_table(path))
+        settings = Settings(**said)
     except ValidationError as error:
-        raise Usage(*_first_problem(error)) from None
+        raise _refusal(error, main, feeds) from None
     except SettingsError:
         raise Usage(
             "a GATEWAY_ environment variable is not JSON where JSON is wanted", advice="Lists and tables are written as JSON there."
@@ -120,27 +129,58 @@ def load(path: Path | None) -> Settings:
             for key in _TLS_FILES:
                 named = getattr(section, key)
                 setattr(section, key, str(path.parent / named) if named else "")
-    _check_distinct("[[feed]] name", [each.name for each in settings.feeds()])
-    _check_distinct("[[agency]] id", [each.id for each in settings.agency])
+    _profiles(settings.feed, feeds if settings.feed == said.get("feed") else ())
+    _check_agencies(settings, main)
     return settings
 
 
-def _table(path: Path | None) -> dict[str, Any]:
-    """The TOML file's content; nothing where there is no file."""
+def _files(path: Path | None) -> list[TomlFile]:
+    """The TOML file, and those of the directory `feeds` beside it, which hold [[feed]] tables alone."""
     if path is None:
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except OSError:
-        raise Usage("the configuration cannot be read", location=path.name) from None
-    except UnicodeDecodeError:
-        raise Usage("the configuration is not text in UTF-8", location=path.name) from None
-    except tomllib.TOMLDecodeError as error:
-        place = re.search(r"line \d+, column \d+", str(error))
-        where = f"{path.name}, {place[0]}" if place else path.name
-        raise Usage("the configuration is not TOML", location=where, advice="Mend that line.") from None
+        return [TomlFile("", "", {})]
+    others = [read_file(each, f"feeds/{each.name}") for each in sorted((path.parent / "feeds").glob("*.toml"))]
+    for file in others:
+        for key in file.said:
+            if key != "feed":
+                raise Usage(
+                    f"a file of feeds/ has a key that is no feed: {key}",
+                    location=file.where([key]),
+                    advice="Write [[feed]] above a sender's keys; what else is configured stands in the configuration's own file.",
+                )
+    return [read_file(path, path.name), *others]
+
+
+def _feeds_of(file: TomlFile) -> list[Any]:
+    found = file.said.get("feed", [])
+    if not isinstance(found, list):
+        raise Usage("the configuration's feed must be a list of tables", location=file.where(["feed"]), advice="Write [[feed]], in double brackets.")
+    return found
+
+
+def _profiles(tables: Sequence[Any], places: Sequence[_Place]) -> tuple[FeedProfile, ...]:
+    """The profiles of [[feed]] tables; `places` says where each stands, and is empty where the environment said them all."""
+    found = []
+    for number, table in enumerate(tables):
+        profile, problems = read(table)
+        if problems:
+            raise _refused(problems[0], number, tables, places)
+        found.append(profile)
+    for number, problem in alike(found):
+        raise _refused(problem, number, tables, places)
+    return tuple(found)
+
+
+def _refused(problem: Problem, number: int, tables: Sequence[Any], places: Sequence[_Place]) -> Usage:
+    """The refusal of a feed, with its place."""
+    name = tables[number].get("name")
+    feed = f"[[feed]] {name if isinstance(name, str) and name else number + 1}"
+    key = dotted(problem.path)
+    message = f"the configuration's feed {problem.words}" if not key else f"the configuration's {key} {problem.words}"
+    if not places:
+        return Usage(message, location=feed, advice=problem.advice)
+    place = places[number]
+    where = place.file.where(["feed", place.number, *problem.path])
+    return Usage(message, location=f"{where}, {feed}", advice=problem.advice)
 
 
 def _check_environment() -> None:
@@ -157,10 +197,13 @@ _NOT_OURS = re.compile(r"(?:DATA|CONFIG|THIRD_PARTY_DATA)$|TEST_|SERVICE_|PORT")
 _TLS_FILES = ("tls_certificate", "tls_key", "tls_client_ca")
 
 
-def _check_distinct(what: str, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise Usage(f"the configuration says {what} twice: {twice[0]}", advice="Each has a name of its own.")
+def _check_agencies(settings: Settings, file: TomlFile) -> None:
+    names = [each.id for each in settings.agency]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise Usage(
+                f"the configuration says [[agency]] id twice: {name}", location=file.where(["agency", number, "id"]), advice="Give each its own."
+            )
 
 
 _WORDS = {
@@ -176,67 +219,30 @@ _WORDS = {
 }
 
 
-def _first_problem(error: ValidationError) -> tuple[str]:
+def _refusal(error: ValidationError, main: TomlFile, feeds: Sequence[_Place]) -> Usage:
+    """The first thing that is wrong with the shape of the configuration."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
+    path = first["loc"]
+    key = ".".join(str(part) for part in path)
+    file = main
+    if path[0] == "feed" and len(path) > 1 and feeds:
+        file, number = feeds[int(path[1])]
+        path = ("feed", number, *path[2:])
+    where = file.where(path)
     if first["type"] == "extra_forbidden":
-        return (f"the configuration has a key that does not exist: {where}",)
+        known = _known_keys(first["loc"])
+        return Usage(f"the configuration has a key that does not exist: {key}", location=where, advice=nearest(str(path[-1]), known))
     if first["type"] == "value_error":
-        return (f"the configuration's {where} {first['msg'].removeprefix('Value error, ')}",)
-    return (f"the configuration's {where} {_WORDS.get(first['type'], 'cannot be taken')}",)
+        return Usage(f"the configuration's {key} {first['msg'].removeprefix('Value error, ')}", location=where)
+    return Usage(f"the configuration's {key} {_WORDS.get(first['type'], 'cannot be taken')}", location=where)
 
 
-_LISTS = {each.name for each in fields(FeedProfile) if str(each.type).startswith("tuple")}
-_FLAGS = {each.name for each in fields(FeedProfile) if each.type in ("bool", bool)}
-_TABLES = {each.name for each in fields(FeedProfile) if str(each.type).startswith("Mapping")}
-_CHOICES = {"kind": ("hl7v2", "fhir"), "facility_kind": ("", "psychiatric", "other")}
-_KNOWN = {each.name for each in fields(FeedProfile)}
-
-
-def _profile(number: int, table: dict[str, Any]) -> FeedProfile:
-    name = str(table.get("name") or "")
-    where = f"[[feed]] {name or number}"
-    if not name:
-        raise Usage(f"{where} has no name", location=where, advice='Give it one: name = "st-mary".')
-    for key, value in table.items():
-        if key not in _KNOWN:
-            raise Usage(f"the configuration has a key that does not exist: {key}", location=where)
-        _check_kind(key, value, where)
-    for key, choices in _CHOICES.items():
-        if table.get(key, choices[0]) not in choices:
-            raise Usage(f"{key} must be one of {', '.join(filter(None, choices))}", location=where)
-    if not codec(table.get("charset") or "ASCII"):
-        raise Usage("charset is not a character set that the gateway reads", location=where, advice='Use a name of HL7 table 0211: "8859/1".')
-    wrong = zsegments.problems(table.get("segments", {})) + _wrong_modes(table.get("segment_modes", {}))
-    if wrong:
-        raise Usage(wrong[0], location=where)
-    zone = table.get("timezone")
-    if zone:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise Usage("timezone is not the name of a time zone", location=where, advice='Use an IANA name: "America/Chicago".') from None
-    values: dict[str, Any] = {key: tuple(value) if key in _LISTS else value for key, value in table.items()}
-    return FeedProfile(**values)
-
-
-def _wrong_modes(modes: dict[str, Any]) -> list[str]:
-    """What is wrong with how repeating segments are to be read."""
-    return [f'segment_modes.{name} must be "snapshot" or "action"' for name, mode in modes.items() if mode not in ("snapshot", "action")]
-
-
-def _check_kind(key: str, value: Any, where: str) -> None:
-    """Whether the value is of the kind that the key takes."""
-    if key in _LISTS:
-        fits, wanted = isinstance(value, list) and all(isinstance(each, str) for each in value), "a list of texts"
-    elif key in _FLAGS:
-        fits, wanted = isinstance(value, bool), "true or false"
-    elif key in _TABLES:
-        fits, wanted = isinstance(value, dict), "a table"
-    else:
-        fits, wanted = isinstance(value, str), "a text"
-    if not fits:
-        raise Usage(f"{key} must be {wanted}", location=where)
+def _known_keys(path: tuple[int | str, ...]) -> list[str]:
+    """The keys beside the one at `path`."""
+    if len(path) == 1:
+        return list(Settings.model_fields)
+    sections: dict[str, type[_Section]] = {"store": StoreSettings, "http": HttpSettings, "mllp": MllpSettings, "agency": AgencySettings}
+    return list(sections[str(path[0])].model_fields)
 
 
 def address(listen: str) -> tuple[str, int]:

@@ -74,10 +74,10 @@ def test_without_the_profile_the_segment_says_nothing() -> None:
         ({"ZFU": "appointment.start"}, "not the path of a Z-segment"),
         ({"ZFU-0": "appointment.start"}, "not the path of a Z-segment"),
         ({"ZFU-3": "appointment.begin"}, "nothing that a field may stand for"),
-        ({"ZFU-3": "appointment.service"}, "not when it starts"),
+        ({"ZFU-3": "appointment.service"}, "says when it starts"),
     ],
 )
 def test_a_bad_map_is_refused_with_its_reason(segments: dict[str, str], words: str) -> None:
     found = problems(segments)
     assert bool(found) == bool(words)
-    assert not words or words in found[0]
+    assert not words or words in found[0].words

@@ -1,11 +1,13 @@
-"""What a feed profile may say of the sender's own Z-segments (`segments`): fields, and what each stands for. Pure; `gateway.settings` checks it."""
+"""What a feed profile may say of the sender's own Z-segments (`segments`): fields, and what each stands for. Pure; `reading` checks it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from gateway.mappings.feeds.problem import Problem, nearest
 
 TARGETS: dict[str, str] = {
     "appointment.number": "the appointment's own number: the same as SCH-2 of its scheduling messages, if there are any",
@@ -35,22 +37,30 @@ class Place(NamedTuple):
     component: int
 
 
-def problem(path: str, target: str) -> str:
-    """Why one line of the map cannot be taken, in plain words; "" when it can."""
-    if not _PATH.fullmatch(path):
-        return f"{path!r} is not the path of a Z-segment's field: write it as ZFU-3 or ZFU-3.1"
-    if target not in TARGETS:
-        return f"{target!r} is nothing that a field may stand for: one of {', '.join(TARGETS)}"
-    return ""
+def problems(segments: Mapping[str, Any]) -> list[Problem]:
+    """Why a map cannot be taken: its lines, targets that two fields share, and appointments that never say when they start."""
+    found = []
+    for path, target in segments.items():
+        if not _PATH.fullmatch(path):
+            found.append(
+                Problem(("segments", path), "is not the path of a Z-segment's field", "Write segment, field and component: ZFU-3 or ZFU-3.1.")
+            )
+        elif not isinstance(target, str) or target not in TARGETS:
+            advice = nearest(str(target), list(TARGETS)) or f"The targets are {', '.join(TARGETS)}."
+            found.append(Problem(("segments", path), f"names {target!r}, which is nothing that a field may stand for", advice))
+    return found or _incomplete(segments)
 
 
-def problems(segments: Mapping[str, str]) -> list[str]:
-    """Why a whole map cannot be taken: its lines, and appointments that never say when they start."""
-    found = [words for path, target in segments.items() if (words := problem(path, target))]
-    if not found:
-        for name, targets in placed(tuple(segments.items())).items():
-            if any(target.startswith("appointment.") for target in targets) and "appointment.start" not in targets:
-                found.append(f"{name} says something of an appointment and not when it starts: map one of its fields to appointment.start")
+def _incomplete(segments: Mapping[str, str]) -> list[Problem]:
+    found = []
+    for path, target in segments.items():
+        name = path.partition("-")[0]
+        of_segment = [each for other, each in segments.items() if other.startswith(f"{name}-")]
+        if of_segment.count(target) > 1:
+            found.append(Problem(("segments", path), f"stands for {target}, and so does another field of {name}", "Keep one of the two."))
+        elif target.startswith("appointment.") and "appointment.start" not in of_segment:
+            words = f"says something of an appointment, and no field of {name} says when it starts"
+            found.append(Problem(("segments", path), words, "Map the field with its day and time to appointment.start."))
     return found
 
 
