@@ -69,7 +69,7 @@ def statement(context: Context, person: tuple[str, ...], beside: list[Json]) -> 
     if beside:
         own["supportingInformation"] = beside
     judge(context, facts)
-    return Statement("appointment", names, person, own, facts=facts)
+    return Statement("appointment", names, person, own, attendance.emptied(context, own, facts), facts=facts)
 
 
 def _numbers(context: Context, sch: Segment) -> tuple[list[Json], tuple[str, ...]]:
@@ -121,7 +121,7 @@ def _status(context: Context, sch: Segment) -> str:
 
 
 def _when(context: Context, sch: Segment, own: Json, facts: AppointmentFacts) -> None:
-    """Start and end: SCH-11, else TQ1, else the earliest of the resources' own times; the end from a duration, else from policy."""
+    """Start and end: SCH-11, else TQ1, else what the service, else a resource, says itself; the end from a duration, else from policy."""
     start, end, minutes = _from_quantity(context, sch)
     tq1 = context.message.first("TQ1")
     if tq1 is not None:
@@ -129,7 +129,7 @@ def _when(context: Context, sch: Segment, own: Json, facts: AppointmentFacts) ->
         end = end or _timed(context.moment(tq1, 8))
         minutes = minutes or _minutes(tq1.value(6), tq1.value(6, 2))
     for name, at, lasting in (("AIS", 4, 7), ("AIP", 6, 9), ("AIL", 6, 9), ("AIG", 8, 11)):
-        for segment in context.message.all(name):
+        for segment in attendance.standing(context, name):
             start = start or _timed(context.moment(segment, at))
             minutes = minutes or _minutes(segment.value(lasting), segment.value(lasting + 1))
     if start is None:
@@ -192,9 +192,9 @@ def _what(context: Context, sch: Segment, own: Json, facts: AppointmentFacts, st
         own["appointmentType"] = kind
         services.append(clinical.fact(kind))
     types = []
-    for ais in context.message.all("AIS"):
+    for ais in attendance.standing(context, "AIS"):
         service = datatypes.listed(context, context.one(ais, 3), "AIS-3")
-        if service and context.text(ais, 2).upper() != "D":
+        if service:
             types.append(service)
             services.append(clinical.fact(service))
     if types:
@@ -219,9 +219,7 @@ def _who_and_where(context: Context, sch: Segment, own: Json, facts: Appointment
     found: list[Json] = []
     names: list[str] = []
     specialties: list[DiagnosisFact] = []
-    for aip in context.message.all("AIP"):
-        if context.text(aip, 2).upper() == "D":
-            continue
+    for aip in attendance.standing(context, "AIP"):
         for xcn in context.every(aip, 3):
             who = shared.practitioner(context, xcn)
             if who:
@@ -232,9 +230,7 @@ def _who_and_where(context: Context, sch: Segment, own: Json, facts: Appointment
             role = datatypes.listed(context, context.one(aip, field), f"AIP-{field}")
             if role:
                 specialties.append(clinical.fact(role))
-    for ail in context.message.all("AIL"):
-        if context.text(ail, 2).upper() == "D":
-            continue
+    for ail in attendance.standing(context, "AIL"):
         for pl in context.every(ail, 3):
             there = shared.location(context, pl)
             if there:
@@ -242,10 +238,10 @@ def _who_and_where(context: Context, sch: Segment, own: Json, facts: Appointment
                 facts.setdefault("place", there["display"])
                 profile = context.profile
                 facts.setdefault("place_kind", kind_of(pl[0], profile.psychiatric_units, profile.other_units))
-    for aig in context.message.all("AIG"):
+    for aig in attendance.standing(context, "AIG"):
         resource = context.one(aig, 3)
         label = " ".join(part for part in resource[1:4] if part) or resource[0] if resource is not None else ""
-        if label and context.text(aig, 2).upper() != "D":
+        if label:
             one = {"actor": {"display": label}, "status": attendance.status(context, aig, 14)}
             _attends(context, aig, (4, 8, 9, 11), own, one, found)
             names.append(label)

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from gateway.er7.dates import Moment
 from gateway.er7.reader import Segment
 from gateway.mappings.hl7v2 import datatypes, keys, shared
+from gateway.mappings.hl7v2.actions import action
 from gateway.mappings.hl7v2.context import Context
-from gateway.records.statements import Json
+from gateway.records.statements import AppointmentFacts, Json
 
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 _PROVENANCE = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
@@ -20,6 +21,33 @@ _CONTACTS = (
 )
 _UNITS = {"": 60.0, "M": 60.0, "MIN": 60.0, "MINUTE": 60.0, "MINUTES": 60.0, "H": 3600.0, "HR": 3600.0, "HOUR": 3600.0, "HOURS": 3600.0}
 _UNITS |= {"S": 1.0, "SEC": 1.0, "SECONDS": 1.0, "D": 86400.0, "DAY": 86400.0, "DAYS": 86400.0}
+
+
+def emptied(context: Context, own: Json, facts: AppointmentFacts) -> tuple[str, ...]:
+    """The elements of which the message names entries, and deletes every one: its services, or all who take part."""
+    deletes = []
+    if context.message.all("AIS"):
+        facts.setdefault("service", [])
+        if "serviceType" not in own:
+            deletes.append("serviceType")
+    if any(context.message.all(name) for name in ("AIP", "AIG", "AIL")):
+        facts.setdefault("practitioner", [])
+        facts.setdefault("place", "")
+        if "participant" not in own:
+            deletes.append("participant")
+    return tuple(deletes)
+
+
+def standing(context: Context, name: str) -> list[Segment]:
+    """The segments of that name which neither their own action code nor that of their group (RGS-2) deletes."""
+    found: list[Segment] = []
+    group_deleted = False
+    for segment in context.message.segments:
+        if segment.name == "RGS":
+            group_deleted = action(context, segment, 2) == "D"
+        elif segment.name == name and not group_deleted and action(context, segment, 2) != "D":
+            found.append(segment)
+    return found
 
 
 def contacts(context: Context, sch: Segment) -> list[Json]:
