@@ -90,6 +90,7 @@ class Visit:
     diagnoses: tuple[Code, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     discharge_cancelled: bool = False
+    hospice: bool = False  # it ended with discharge to hospice care
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,14 @@ HOMELESSNESS = CodeSet(icd10=("Z59.0",), icd9=("V60.0",), words=("homeless*", "n
 OTHER_MENTAL = CodeSet(icd10=("F00-F19",), icd9=("290-294", "303-305"))
 """Organic and substance-related disorders: no sign of mental illness by DOMAIN's set, and no proof that a stay was not psychiatric either."""
 
+MEASURED = CodeSet(
+    icd10=("F20-F25", "F28-F34", "F39-F43", "F44.89", "F53", "F60", "F63", "F68", "F84", "F90-F94"),
+    icd9=("295-299", "300-301", "308-309", "311-314"),
+    words=MENTAL_ILLNESS.words,
+    not_words=MENTAL_ILLNESS.not_words,
+)
+"""Principal diagnoses that the follow-up measure counts: our own set, near that of the licensed one (DOMAIN, "Follow-up that counts")."""
+
 MENTAL_HEALTH_SERVICE_WORDS = (
     *("psych", "psychiatr*", "psycholog*", "psychotherap*", "psychosocial", "mental health", "mental illness", "behavioral health"),
     *("behavioural health", "behavioral medicine", "counseling", "counselling", "counselor", "counsellor", "medication management"),
@@ -134,6 +142,8 @@ class Policy:
     schizophrenia: CodeSet = SCHIZOPHRENIA
     homelessness: CodeSet = HOMELESSNESS
     other_mental: CodeSet = OTHER_MENTAL
+    measured: CodeSet = MEASURED
+    measure_suicidal_ideation: bool = False  # whether the measure counts R45.851 as it does self-harm
     mental_health_service_words: tuple[str, ...] = MENTAL_HEALTH_SERVICE_WORDS
     other_service_words: tuple[str, ...] = OTHER_SERVICE_WORDS
     mental_health_service_codes: tuple[tuple[str, str], ...] = MENTAL_HEALTH_SERVICE_CODES
@@ -153,6 +163,7 @@ class Policy:
             "schizophrenia": self.schizophrenia,
             "homelessness": self.homelessness,
             "other-mental": self.other_mental,
+            "measured": self.measured,
         }
         patterns = [(agency.id, pattern) for agency in self.agencies for pattern in agency.postal_codes]
         object.__setattr__(self, "areas", Areas(patterns))

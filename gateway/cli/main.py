@@ -119,6 +119,23 @@ app.add_typer(clients.app, name="clients")
 
 
 @app.command()
+def measure(
+    year: Annotated[int, typer.Option("--year", metavar="YEAR", min=1900, max=9998, help="Of those who were discharged in this year.")],
+    data: Data = None,
+    config: Config = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every case and why it counts or does not.")] = False,
+    fhir: Annotated[bool, typer.Option("--fhir", help="Print MeasureReports, one a line: the summary, then one a case.")] = False,
+    chart: Annotated[
+        Path | None, typer.Option("--chart", metavar="FILE.svg", help="Draw the rates by month, and when people were first seen.")
+    ] = None,
+) -> None:
+    """How many were seen within 7 and 30 days of leaving psychiatric inpatient care. FUH-like: our own code sets, not HEDIS."""
+    from gateway.cli.measure import measure_year
+
+    measure_year(year, data, config, as_json=as_json, fhir=fhir, chart=chart)
+
+
+@app.command()
 def rebuild(data: Data = None, config: Config = None) -> None:
     """Derive all records and transitions anew from the inbox, with today's mappings. The gateway must be stopped."""
     from gateway.cli.upkeep import rebuild_all

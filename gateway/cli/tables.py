@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from transitions.measure import Measure, Rate
+
 
 def _console() -> Console:
     return Console(highlight=False, markup=False)
@@ -48,3 +50,26 @@ def print_clients(rows: Sequence[Mapping[str, Any]]) -> None:
         values = (row["id"], row["role"], row["organization"] or "", " ".join(row["feeds"]), row["scope"], "revoked" if row["revoked"] else "")
         table.add_row(*(Text(value) for value in values))
     _console().print(table if rows else "No clients.")
+
+
+def print_measure(found: Measure, agencies: Mapping[str, str]) -> None:
+    """The year's rates: all, then by hospital, agency and month. `agencies`: id -> name."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("discharged in", "", "counted", "excluded", "within 7 days", "within 30 days"):
+        table.add_column(column, justify="left" if column in ("discharged in", "") else "right", overflow="fold")
+    groups = (("hospital", found.hospitals), ("agency", found.agencies), ("month", found.months))
+    rows = [(str(found.year), "all", found.total)]
+    for kind, rates in groups:
+        rows += [(kind, _name(kind, name, agencies), rates[name]) for name in sorted(rates)]
+    for kind, name, rate in rows:
+        counts = (str(rate.denominator), str(rate.excluded), _of(rate.numerator_7, rate), _of(rate.numerator_30, rate))
+        table.add_row(*(Text(value) for value in (kind, name, *counts)))
+    _console().print(table)
+
+
+def _name(kind: str, name: str, agencies: Mapping[str, str]) -> str:
+    return (agencies.get(name, name) or "coordinator's queue") if kind == "agency" else name or "not named"
+
+
+def _of(number: int, rate: Rate) -> str:
+    return f"{number} ({100 * number / rate.denominator:.0f} %)" if rate.denominator else "-"

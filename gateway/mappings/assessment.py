@@ -13,6 +13,7 @@ from gateway.records.record import Owned, PersonRecord, Source, StayRecord, Wher
 from gateway.records.statements import Json
 from gateway.records.times import instant, moment
 from transitions import model
+from transitions.dispositions import by_code
 from transitions.policy import Agency
 
 AMBULATORY = {"AMB", "VR", "HH"}
@@ -128,6 +129,7 @@ def visit(record: StayRecord, psychiatric: model.Answer, tracked: bool) -> model
         diagnoses=codes(record.facts.get("diagnoses") or []),
         evidence=evidence(record.sources),
         discharge_cancelled=course.discharge_cancelled is not None,
+        hospice=by_code(str((record.facts.get("disposition") or {}).get("code") or "")).fate == "hospice",
     )
 
 

@@ -18,6 +18,7 @@ from gateway.fhir.search import terms
 from gateway.mappings import assessment
 from gateway.mappings.care.context import CareContext
 from gateway.mappings.care.derive import derive
+from gateway.mappings.care.measure_report import case_json
 from gateway.mappings.care.transition_json import transition_json
 from gateway.pipeline.configuration import Configuration
 from gateway.privacy.disclosure import disclose, next_change, withheld_from
@@ -29,6 +30,7 @@ from gateway.records.statements import Json
 from gateway.records.times import microseconds, moment
 from gateway.store.interface import ALL, NewVersion, TransitionRow
 from transitions.assess import assess, outlook
+from transitions.measure import case_of
 from transitions.model import Transition, Visit
 from transitions.psychiatric import psychiatric
 
@@ -182,6 +184,9 @@ def _view(recipient: str, person: PersonRecord, assessed: dict[str, Transition],
         for resource in derive(person, record, transition, context):
             _put(found, recipient, resource)
         body = transition_json(transition, person, recipient=reader)
+        case = case_of(transition, configuration.policy) if reader is None else None
+        if case is not None:
+            body["measure"] = case_json(case)
         found.transitions[recipient, transition.id] = TransitionRow(
             recipient=recipient,
             id=transition.id,
