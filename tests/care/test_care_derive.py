@@ -65,10 +65,13 @@ def test_a_stated_need_is_proposed_as_a_service_with_the_condition_as_its_reason
 
 
 def test_nobody_is_offered_a_service_that_no_message_gave_a_reason_for() -> None:
-    """Law 6: depression alone asks for follow-up, therapy, medication and primary care; Spanish asks for an interpreter."""
+    """Law 6: depression alone asks for follow-up and what everyone gets, therapy, medication and primary care; Spanish asks for an interpreter."""
     titles = [request["code"]["text"] for request in of_type(derived(), "ServiceRequest")]
     assert titles == [
         "Community mental-health follow-up visit",
+        "First contact within 72 hours of leaving hospital",
+        "Reconcile the discharge medication with what is taken at home",
+        "Crisis and safety plan agreed with the client, with the 988 Suicide and Crisis Lifeline in it",
         "Psychotherapy: assess and offer",
         "Psychiatric medication management",
         "Primary care visit after the hospital stay",
@@ -228,7 +231,7 @@ def test_what_the_stay_told_of_injection_supply_and_legal_status_is_shown() -> N
     said = one(derived(person(stay_record(parts=[injection, tablets, legal]))), "CarePlan")["description"]
     assert "Long-acting injection: Haloperidol decanoate 100 mg, due 2026-12-01" in said
     assert "Discharge medication runs out: 2026-12-04" in said
-    assert "Legal status: Legal status: Outpatient commitment until March" in said
+    assert "Legal status: Outpatient commitment until March" in said
 
 
 def test_a_minor_without_a_known_guardian_is_said_to_be_one() -> None:
@@ -284,7 +287,7 @@ def test_provenance_names_messages_and_rule_and_is_as_old_as_the_newest_message(
     assert {origin["target"][0]["reference"] for origin in origins} == {
         f"{resource['resourceType']}/{resource['id']}" for resource in found if resource["resourceType"] != "Provenance"
     }
-    assert "urn:care-transition-gateway:rule:care-plan:1" in [policy for origin in origins for policy in origin["policy"]]
+    assert f"urn:care-transition-gateway:rule:care-plan:{CONTEXT.policy.version}" in [policy for origin in origins for policy in origin["policy"]]
 
 
 def test_raised_flags_become_active_flags_with_evidence_and_what_would_clear_them() -> None:
@@ -305,12 +308,12 @@ def test_the_plan_references_its_requests_the_appointment_and_the_task() -> None
 
 def test_first_contact_is_completed_by_a_contact_that_reached_the_client_after_the_discharge() -> None:
     def first_contact(**change: Any) -> str:
-        plan = one(derived(assessed=transition(**change)), "CarePlan")
-        return next(str(each["detail"]["status"]) for each in plan["activity"] if "72 hours" in each.get("detail", {}).get("description", ""))
+        found = derived(assessed=transition(**change))
+        return next(str(each["status"]) for each in of_type(found, "ServiceRequest") if "72 hours" in each["code"]["text"])
 
-    assert first_contact() == "not-started"
-    assert first_contact(contacts=(people.contact("2026-11-21T09:00:00", reached=False),)) == "not-started"
-    assert first_contact(contacts=(people.contact("2026-11-19T09:00:00"),)) == "not-started"
+    assert first_contact() == "active"
+    assert first_contact(contacts=(people.contact("2026-11-21T09:00:00", reached=False),)) == "active"
+    assert first_contact(contacts=(people.contact("2026-11-19T09:00:00"),)) == "active"
     assert first_contact(contacts=(people.contact("2026-11-21T09:00:00"),)) == "completed"
 
 

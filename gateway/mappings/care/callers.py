@@ -2,74 +2,108 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from datetime import date, timedelta
+from functools import cache
 from typing import NamedTuple
 
+from gateway.mappings.care import supply
 from gateway.mappings.care.scene import Scene, words
+from gateway.privacy.extent import PARENTS
 from gateway.records.statements import Json
 
 UNKNOWN = "unknown"
 ENGLISH = ("en", "eng", "english")
 GUARDIANS = frozenset({"GUARD", "GRD"})
-DAYS_OF = {"d": 1, "day": 1, "days": 1, "wk": 7, "week": 7, "weeks": 7, "mo": 30, "month": 30}
+ADULT = 18
+INTERPRETER = ("patient-interpreterRequired", "us-core-interpreter-needed")
+YES = "373066001"
+"""SNOMED CT for "yes", of US Core's value set for the need of an interpreter."""
 
 
 class Known(NamedTuple):
-    """One thing to know: what it is, and how it stands in words."""
+    """One thing to know: what it is, how it stands in words, and the records that say so ("Flag/…", "Patient/… address")."""
 
     subject: str
     answer: str
+    rests_on: tuple[str, ...] = ()
+
+
+class Said(NamedTuple):
+    """What one record says in words."""
+
+    reference: str
+    text: str
 
 
 def before_calling(scene: Scene) -> tuple[Known, ...]:
     """Everything that callers must know, always the same questions in the same order."""
+    said = statements(scene)
     return (
-        Known("Safe contact", safe_contact(scene)),
-        Known("Confidential address", confidential_address(scene.person.patient)),
-        Known("Guardian or consenting adult", guardian(scene)),
-        Known("Language and interpreter", language(scene.person.patient)),
-        Known("Legal status", told(scene, "legal_status")),
-        Known("Long-acting injection", told(scene, "long_acting_injection")),
-        Known("Discharge medication runs out", medication_ends(scene)),
+        safe_contact(scene, said),
+        confidential_address(scene),
+        guardian(scene),
+        language(scene, said),
+        told(scene, said, "legal_status", "Legal status"),
+        told(scene, said, "long_acting_injection", "Long-acting injection"),
+        medication_ends(scene, said),
         Known("Contact with family", "withheld unless the client agrees"),
     )
 
 
-def safe_contact(scene: Scene) -> str:
-    """Instructions that a sender flagged about contact (FHIR Flag of category `contact`)."""
-    flagged = [
-        words(resource.get("code"))
-        for resource in scene.known.values()
-        if resource["resourceType"] == "Flag" and resource.get("status") == "active" and "contact" in _codes(resource.get("category", []))
-    ]
-    return "; ".join(sorted(filter(None, flagged))) or UNKNOWN
-
-
-def confidential_address(patient: Json) -> str:
-    """Whether an address is marked confidential (PID-11): the address itself is not repeated here."""
-    uses = {entry.get("valueCode") for address in patient.get("address", []) for entry in address.get("extension", [])}
-    return "yes: write to or visit no other address" if "CONF" in uses else UNKNOWN
-
-
-def guardian(scene: Scene) -> str:
-    """The guardian by name, or for a minor that the consenting adult is not known."""
+def safe_contact(scene: Scene, said: tuple[Said, ...]) -> Known:
+    """Instructions about contact: a Flag of category `contact`, an access restriction's (ARV-5), or words of the policy."""
     found = [
-        person_name(resource)
-        for resource in scene.person.related
-        if resource["resourceType"] == "RelatedPerson" and GUARDIANS & _codes(resource.get("relationship", []))
+        *(
+            Said(_reference(flag), words(flag.get("code")))
+            for flag in scene.of_type("Flag")
+            if _stands(flag) and "contact" in _codes(flag["category"])
+        ),
+        *(Said(_reference(one), text) for one in scene.of_type("Observation") if _stands(one) for text in _instructions(one)),
+        *_matching(scene, said, "safe_contact"),
     ]
+    return _known("Safe contact", found)
+
+
+def confidential_address(scene: Scene) -> Known:
+    """Whether an address is marked confidential (PID-11): the address itself is not repeated here."""
+    addresses = scene.person.patient.get("address", [])
+    marked = any(entry.get("valueCode") == "CONF" for address in addresses for entry in address.get("extension", []))
+    on = (f"Patient/{scene.person.id} address",) if marked else ()
+    return Known("Confidential address", "yes: write to or visit no other address" if marked else UNKNOWN, on)
+
+
+def guardian(scene: Scene) -> Known:
+    """The guardian by name; for a minor without one, who consented or the parents, and that nobody said who may consent."""
+    subject = "Guardian or consenting adult"
+    related = scene.of_type("RelatedPerson")
+    found = _people(one for one in related if GUARDIANS & _codes(one.get("relationship", [])))
     age = scene.age()
-    minor = f"unknown; the client is a minor ({age} years)" if age is not None and age < 18 else UNKNOWN
-    return ", ".join(sorted(filter(None, found))) or minor
+    if found or age is None or age >= ADULT:
+        return _known(subject, found)
+    minor = f"the client is a minor ({age} years)"
+    consented = [
+        Said(_reference(owned.resource), f"{verified['verifiedWith']['display']} gave a consent")
+        for owned in scene.person.consents
+        for verified in owned.resource.get("verification", [])
+        if owned.resource.get("status") == "active" and verified.get("verifiedWith", {}).get("display")
+    ]
+    parents = [Said(one.reference, f"parent {one.text}") for one in _people(one for one in related if PARENTS & _codes(one.get("relationship", [])))]
+    known = _known(subject, consented or parents)
+    return known._replace(answer=f"{known.answer}; {minor}")
 
 
-def language(patient: Json) -> str:
+def language(scene: Scene, said: tuple[Said, ...]) -> Known:
     """The language to speak and whether an interpreter is needed."""
+    subject, patient = "Language and interpreter", scene.person.patient
     spoken = preferred_language(patient)
-    if spoken is None:
-        return UNKNOWN
-    return f"{spoken}: interpreter needed" if needs_interpreter(patient) else f"{spoken}: no interpreter asked for"
+    stated = _matching(scene, said, "interpreter")
+    if spoken is None and not stated and not _asked(patient):
+        return Known(subject, UNKNOWN)
+    needed = "; ".join(sorted({one.text for one in stated})) or ("interpreter needed" if needs_interpreter(patient) else "no interpreter asked for")
+    return Known(
+        subject, f"{spoken or 'language unknown'}: {needed}", (f"Patient/{scene.person.id} communication", *(one.reference for one in stated))
+    )
 
 
 def preferred_language(patient: Json) -> str | None:
@@ -80,11 +114,9 @@ def preferred_language(patient: Json) -> str | None:
 
 def needs_interpreter(patient: Json) -> bool:
     """An interpreter was asked for, or the preferred language is not English."""
-    asked = [
-        entry.get("valueBoolean") for entry in patient.get("extension", []) if str(entry.get("url", "")).endswith("/patient-interpreterRequired")
-    ]
+    asked = _asked(patient)
     if asked:
-        return bool(asked[0])
+        return any(entry.get("valueBoolean") is True or entry.get("valueCoding", {}).get("code") == YES for entry in asked)
     spoken = sorted(patient.get("communication", []), key=lambda one: not one.get("preferred", False))
     if not spoken:
         return False
@@ -93,22 +125,29 @@ def needs_interpreter(patient: Json) -> bool:
     return bool(codes[0]) and not any(code.casefold().split("-")[0] in ENGLISH for code in codes)
 
 
-def told(scene: Scene, subject: str) -> str:
-    """What observations, flags, medications and conditions say in the policy's words for a subject."""
-    wanted = [word.casefold() for word in scene.context.policy.know.get(subject, ())]
-    found = []
-    for resource in scene.known.values():
-        said = _statement(resource)
-        plain = f" {said.casefold()} ".replace(",", " ").replace(";", " ")
-        if any(f" {word} " in plain if len(word) < 5 else word in plain for word in wanted):
-            found.append(said)
-    return "; ".join(sorted(set(found))) or UNKNOWN
+def told(scene: Scene, said: tuple[Said, ...], key: str, subject: str) -> Known:
+    """What the stay's records say in the policy's words for a subject."""
+    return _known(subject, _matching(scene, said, key))
 
 
-def medication_ends(scene: Scene) -> str:
-    """The earliest day on which a dispensed supply runs out, as far as prescriptions say."""
-    ends = [end for resource in scene.known.values() if resource["resourceType"] == "MedicationRequest" for end in [_supply_end(resource)] if end]
-    return min(ends).isoformat() if ends else UNKNOWN
+def medication_ends(scene: Scene, said: tuple[Said, ...]) -> Known:
+    """The earliest day on which a supply that outlasts the discharge runs out, as far as orders and dispenses say; else what was said in words."""
+    subject = "Discharge medication runs out"
+    leaves = scene.day(0) or ""
+    ends = sorted(
+        (end.isoformat(), _reference(one))
+        for one in scene.of_type("MedicationRequest", "MedicationDispense")
+        if _stands(one) and (end := supply.end(one))
+    )
+    ahead = [(end, reference) for end, reference in ends if end >= leaves]
+    return Known(subject, ahead[0][0], (ahead[0][1],)) if ahead else told(scene, said, "medication_ends", subject)
+
+
+def statements(scene: Scene) -> tuple[Said, ...]:
+    """What the stay's own records, and the client's that belong to no stay, say in words."""
+    kinds = scene.of_type(*_TELLING)
+    types = [Said(f"Encounter/{scene.stay.id}", words(kind)) for kind in scene.stay.encounter.get("type", [])]
+    return (*(Said(_reference(one), text) for one in kinds if _stands(one) and (text := _statement(one))), *types)
 
 
 def person_name(resource: Json) -> str:
@@ -117,40 +156,72 @@ def person_name(resource: Json) -> str:
     return str(name.get("text") or " ".join([*name.get("given", []), name.get("family", "")]).strip())
 
 
+_TELLING = ("Observation", "Flag", "Condition", "Procedure", "MedicationRequest", "MedicationAdministration", "MedicationStatement")
+_OVER = frozenset({"entered-in-error", "cancelled", "stopped", "inactive", "not-done", "not-taken"})
+
+
+def _stands(resource: Json) -> bool:
+    verified = {coding.get("code") for coding in resource.get("verificationStatus", {}).get("coding", [])}
+    return resource.get("status") not in _OVER and not verified & {"entered-in-error", "refuted"}
+
+
+def _matching(scene: Scene, said: tuple[Said, ...], key: str) -> list[Said]:
+    pattern = _pattern(scene.context.policy.know.get(key, ()))
+    return [one for one in said if pattern.search(one.text)] if pattern else []
+
+
+@cache
+def _pattern(wanted: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Any of the words, whole, whatever the case."""
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, wanted))})(?!\w)", re.IGNORECASE) if wanted else None
+
+
+def _known(subject: str, found: Iterable[Said]) -> Known:
+    """The answer that the records give together: each thing once, without the question repeated in it."""
+    said = {one.reference: one.text.removeprefix(f"{subject}: ") for one in found if one.text}
+    return Known(subject, "; ".join(sorted(set(said.values()))) or UNKNOWN, tuple(sorted(said)))
+
+
+def _people(resources: Iterable[Json]) -> list[Said]:
+    return [Said(_reference(one), name) for one in resources if (name := person_name(one)) and one.get("active") is not False]
+
+
+def _asked(patient: Json) -> list[Json]:
+    return [entry for entry in patient.get("extension", []) if str(entry.get("url", "")).rpartition("/")[2] in INTERPRETER]
+
+
+def _instructions(observation: Json) -> list[str]:
+    """ARV-5: what an access restriction asks of those who deal with the client."""
+    if "ARV" not in _codes([observation.get("code", {})]):
+        return []
+    return [
+        str(one["valueString"]) for one in observation.get("component", []) if "ARV-5" in _codes([one.get("code", {})]) and one.get("valueString")
+    ]
+
+
 def _statement(resource: Json) -> str:
     match resource["resourceType"]:
         case "Observation":
             value = resource.get("valueString") or words(resource.get("valueCodeableConcept")) or str(resource.get("valueDateTime") or "")
-            return ": ".join(filter(None, [words(resource.get("code")), value]))
+            return ": ".join(filter(None, [words(resource.get("code")), value or _plain(resource)]))
         case "Flag" | "Condition" | "Procedure":
             return words(resource.get("code"))
-        case "MedicationRequest" | "MedicationAdministration" | "MedicationStatement":
-            name = words(resource.get("medicationCodeableConcept"))
-            due = next((at for dosage in _dosages(resource) for at in dosage.get("timing", {}).get("event", [])), "")
-            return f"{name}, due {due}" if due else name
         case _:
-            return ""
+            name = words(resource.get("medicationCodeableConcept"))
+            due = next((str(at) for dosage in supply.dosages(resource) for at in dosage.get("timing", {}).get("event", [])), "")
+            return f"{name}, due {due}" if due else name
 
 
-def _dosages(resource: Json) -> list[Json]:
-    found = resource.get("dosageInstruction", [])
-    return found if isinstance(found, list) else []
+def _plain(observation: Json) -> str:
+    """A value that is a number or a yes or no, in words."""
+    if "valueBoolean" in observation:
+        return "yes" if observation["valueBoolean"] else "no"
+    quantity = observation.get("valueQuantity", {})
+    return " ".join(str(quantity[key]) for key in ("value", "unit") if key in quantity)
 
 
-def _supply_end(request: Json) -> date | None:
-    dispense = request.get("dispenseRequest", {})
-    supply, written = dispense.get("expectedSupplyDuration", {}), _day(request.get("authoredOn"))
-    days = DAYS_OF.get(str(supply.get("code") or supply.get("unit") or ""))
-    if written and days and isinstance(supply.get("value"), int | float):
-        return written + timedelta(days=int(supply["value"] * days))
-    return _day(dispense.get("validityPeriod", {}).get("end"))
-
-
-def _day(value: object) -> date | None:
-    try:
-        return date.fromisoformat(str(value)[:10])
-    except ValueError:
-        return None
+def _reference(resource: Json) -> str:
+    return f"{resource['resourceType']}/{resource['id']}"
 
 
 def _codes(concepts: Iterable[Json]) -> set[str]:

@@ -6,6 +6,7 @@ from gateway.mappings.care.care_plan import care_plan
 from gateway.mappings.care.care_team import care_team
 from gateway.mappings.care.context import CareContext
 from gateway.mappings.care.flag import flags
+from gateway.mappings.care.goals import goals
 from gateway.mappings.care.policy import Service
 from gateway.mappings.care.provenance import provenance
 from gateway.mappings.care.scene import Scene
@@ -18,7 +19,7 @@ from transitions.model import Transition
 
 
 def derive(person: PersonRecord, stay: StayRecord, transition: Transition, context: CareContext) -> tuple[Json, ...]:
-    """CarePlan, CareTeam, ServiceRequests, Tasks and Flags of one transition, then a Provenance for each; labelled, without versionId or lastUpdated.
+    """CarePlan, CareTeam, Goals, ServiceRequests, Tasks and Flags of one transition, then a Provenance for each; labelled, without versionId.
 
     Every reference is to a resource of `person`, to another of these, or to the configured Organizations and the gateway's Device.
     """
@@ -27,11 +28,13 @@ def derive(person: PersonRecord, stay: StayRecord, transition: Transition, conte
     focus = next(f"ServiceRequest/{request['id']}" for service, request in requests if service.routed)
     orders = tasks(scene, focus)
     team = care_team(scene)
-    plan = care_plan(scene, [request for _, request in requests], [order for _, order in orders], team)
+    aims = [(goal, labelled(scene, proposed)) for goal, proposed in goals(scene)]
+    plan = care_plan(scene, [request for _, request in requests], [proposed for _, proposed in aims], [order for _, order in orders], team)
     content = frozenset().union(*(labels.labels_of(each) for each in (*stay.parts, *(request for _, request in requests)))) - labels.RANK.keys()
     derived = [
         ("care-plan", labelled(scene, plan, content)),
         ("care-team", labelled(scene, team)),
+        *((f"goal-{goal.name}", proposed) for goal, proposed in aims),
         *((f"service-{service.name}", request) for service, request in requests),
         *(("task", labelled(scene, order)) for _, order in orders),
         *((f"flag-{code}", labelled(scene, flag)) for code, flag in flags(scene)),

@@ -8,7 +8,8 @@ from html import escape
 
 from gateway.records.statements import Json
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNSAFE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML or a FHIR string may not hold, other control characters, and marks that turn the direction of whatever follows (U+202A-E, U+2066-9)."""
 
 
 def narrative(*blocks: str) -> Json:
@@ -16,9 +17,14 @@ def narrative(*blocks: str) -> Json:
     return {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{"".join(blocks)}</div>'}
 
 
+def plain(words: str) -> str:
+    """Words without what no text may hold; letters of any script stay."""
+    return _UNSAFE.sub(" ", words)
+
+
 def text(words: str) -> str:
     """Words made safe: nothing in them is markup any more."""
-    return escape(_NOT_XML.sub(" ", words), quote=True)
+    return escape(plain(words), quote=True)
 
 
 def heading(words: str) -> str:
@@ -35,6 +41,12 @@ def items(entries: Iterable[str]) -> str:
     """A list; "" when there is nothing to list."""
     listed = "".join(f"<li>{text(entry)}</li>" for entry in entries)
     return f"<ul>{listed}</ul>" if listed else ""
+
+
+def section(words: str, entries: Iterable[str]) -> str:
+    """A list under a heading; "" when there is nothing to list."""
+    listed = items(entries)
+    return heading(words) + listed if listed else ""
 
 
 def table(rows: Sequence[tuple[str, str]]) -> str:

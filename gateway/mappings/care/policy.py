@@ -2,53 +2,54 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, cast
 
 from gateway.errors import Usage
+from gateway.toml_lines import line_of
 
 PRIORITIES = ("routine", "urgent", "asap", "stat")
 CATEGORIES = ("counselling", "education", "evaluation", "social")
 TIERS = ("urgent", "high", "standard")
+KNOWN = ("safe_contact", "legal_status", "long_acting_injection", "interpreter", "medication_ends")
+"""What callers must know that is found by words of the policy."""
+_NEEDED = ("follow_up", "priority", "care_team", "service")
+_TABLES = (*_NEEDED, "know", "goal")
+_CODE = {"system", "code"}
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+_PATTERNS = (
+    ("diagnoses", re.compile(r"[A-Z][0-9A-Z]{0,3}(\.[0-9A-Z]{1,4})?"), "an ICD-10-CM code or the beginning of one"),
+    ("words", re.compile(r"[^A-Z]+"), "in lower-case letters"),
+    ("tiers", re.compile("|".join(TIERS)), f"a tier: {', '.join(TIERS)}"),
+    ("dispositions", re.compile(r"[0-9]{2}"), "a code of two digits (NUBC FL17)"),
+)
+"""What the texts of a list look like: one that could never match would plan nothing, and nobody would see why."""
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUpWindow:
-    """In days after the day of discharge, counted in the facility's calendar."""
+    """When follow-up is due: days after the day of discharge in the facility's calendar, hours from the discharge.
 
-    first_day: int
+    The one place where these numbers stand: `settings` gives them to assessment (`transitions.policy`) too.
+    """
+
     last_day: int
+    first_contact_hours: int
     plan_days: int
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """Something to do that is nobody's request: `hours` after discharge it is due; `done_by` "contact" or "" (nobody reports it)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What is planned, and for whom: all stated conditions hold, of each list any entry."""
 
     name: str
-    text: str
-    hours: int | None = None
-    done_by: str = ""
-    code: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A service to request, and for whom: all stated conditions hold, of each list any entry."""
-
-    name: str
-    title: str
-    category: str
-    code: Mapping[str, str] | None = None
     everyone: bool = False
-    routed: bool = False
-    by_tier: bool = False
-    window: bool = False
-    protected: bool = False  # substance-use content, labelled as such
     interpreter: bool = False
     diagnoses: tuple[str, ...] = ()  # ICD-10-CM prefixes
     words: tuple[str, ...] = ()  # in a diagnosis's text; an alternative to `diagnoses`
@@ -56,6 +57,28 @@ class Service:
     dispositions: tuple[str, ...] = ()  # NUBC FL17 codes
     min_age: int | None = None
     max_age: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal(Planned):
+    """What the plan is for; due on the last day of the follow-up window, or of the plan."""
+
+    text: str
+    window: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service(Planned):
+    """A service to request."""
+
+    title: str
+    category: str
+    code: Mapping[str, str] | None = None
+    routed: bool = False
+    by_tier: bool = False
+    window: bool = False  # asked for within the days of the follow-up
+    contact: bool = False  # asked for within the hours of the first contact, and done once the client was reached
+    protected: bool = False  # substance-use content, labelled as such
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +90,7 @@ class Policy:
     priority: Mapping[str, str]
     relationships: tuple[str, ...]
     know: Mapping[str, tuple[str, ...]]
-    goals: tuple[str, ...]
-    activities: tuple[Activity, ...]
+    goals: tuple[Goal, ...]
     services: tuple[Service, ...]
 
 
@@ -79,108 +101,135 @@ def default() -> Policy:
 
 
 def read(text: str, name: str) -> Policy:
-    """A policy from TOML; `Usage` names the line and the reason where it breaks a rule."""
+    """A policy from TOML. `name` is what it is called in refusals. Raises `Usage` with the line and the reason."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise Usage(f"The {name} is not TOML", location=f"{name}: {str(error).rpartition('(')[2].rstrip(')')}") from error
+        place = re.search(r"line \d+", str(error))
+        raise Usage(f"The {name} is not TOML", location=f"{name} {place[0] if place else ''}".strip(), advice="Mend that line.") from None
     return _Reader(text, name, data).policy()
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """One reading of one file: knows where in it a table stands."""
+    """A policy as it was written. A path says where in it something stands: ("service", 3, "max_age")."""
 
     text: str
     name: str
     data: Mapping[str, Any]
 
     def policy(self) -> Policy:
-        known = {"version", "follow_up", "priority", "care_team", "know", "goal", "activity", "service"}
         for key in self.data:
-            self.check(key in known, key, 0, key, f"unknown key {key!r}")
-        for key in sorted(known - {"know", "goal", "activity"}):
-            self.check(key in self.data, "", 0, "", f"{key!r} is missing")
-        self.check(isinstance(self.data["version"], str) and bool(self.data["version"]), "", 0, "version", "version must be a text")
+            self.check(key in _TABLES or key == "version", (key,), f"unknown key {key!r}")
+        for key in ("version", *_NEEDED):
+            self.check(key in self.data, (), f"{key!r} is missing")
+        version = self.data["version"]
+        self.check(isinstance(version, str) and bool(_VERSION.fullmatch(version)), ("version",), "version must be a text of letters, digits and dots")
+        window = self.window()
         policy = Policy(
-            version=self.data["version"],
-            follow_up=self.window(),
+            version=version,
+            follow_up=window,
             priority=self.priorities(),
-            relationships=tuple(self.data["care_team"].get("relationships", ())),
-            know={key: tuple(words) for key, words in self.data.get("know", {}).items()},
-            goals=tuple(str(goal.get("text", "")) for goal in self.data.get("goal", ())),
-            activities=tuple(self.entry(Activity, "activity", number, entry) for number, entry in enumerate(self.data.get("activity", ()))),
-            services=tuple(self.service(number, entry) for number, entry in enumerate(self.data["service"])),
+            relationships=self.lists("care_team", ("relationships",))["relationships"],
+            know=self.lists("know", KNOWN),
+            goals=tuple(self.planned(Goal, window, number, entry) for number, entry in enumerate(self.tables("goal"))),
+            services=tuple(self.service(window, number, entry) for number, entry in enumerate(self.tables("service"))),
         )
-        self.unique("activity", [activity.name for activity in policy.activities])
-        self.unique("service", [service.name for service in policy.services])
+        self.unique("goal", policy.goals)
+        self.unique("service", policy.services)
         routed = sum(service.routed for service in policy.services)
-        self.check(routed == 1, "service", 0, "", f"exactly one service must be routed = true (the one that the Task asks for), not {routed}")
+        self.check(routed == 1, ("service",), f"exactly one service must be routed = true (the one that the Task asks for), not {routed}")
         return policy
 
     def window(self) -> FollowUpWindow:
-        entry: FollowUpWindow = self.entry(FollowUpWindow, "follow_up", 0, self.data["follow_up"])
-        right = all(isinstance(value, int) for value in (entry.first_day, entry.last_day, entry.plan_days))
-        self.check(right and 0 <= entry.first_day <= entry.last_day <= entry.plan_days, "follow_up", 0, "", "0 <= first_day <= last_day <= plan_days")
+        entry: FollowUpWindow = self.entry(FollowUpWindow, ("follow_up",), self.table("follow_up"))
+        self.check(1 <= entry.last_day <= entry.plan_days <= 366, ("follow_up",), "1 <= last_day <= plan_days <= 366")
+        within = 1 <= entry.first_contact_hours <= 24 * entry.last_day
+        self.check(within, ("follow_up", "first_contact_hours"), "the first contact must be due before the follow-up is, and after the discharge")
         return entry
 
     def priorities(self) -> Mapping[str, str]:
-        given: Mapping[str, str] = self.data["priority"]
-        self.check(set(given) == set(TIERS), "priority", 0, "", f"priority names exactly the tiers {', '.join(TIERS)}")
+        given = self.table("priority")
+        self.check(set(given) == set(TIERS), ("priority",), f"priority names exactly the tiers {', '.join(TIERS)}")
         for tier, priority in given.items():
-            self.check(priority in PRIORITIES, "priority", 0, tier, f"{tier} must be one of {', '.join(PRIORITIES)}")
+            self.check(priority in PRIORITIES, ("priority", tier), f"{tier} must be one of {', '.join(PRIORITIES)}")
         return given
 
-    def service(self, number: int, entry: Mapping[str, Any]) -> Service:
-        service: Service = self.entry(Service, "service", number, entry)
-        conditions = (service.diagnoses, service.words, service.tiers, service.dispositions, service.min_age, service.max_age, service.interpreter)
-        self.check(service.category in CATEGORIES, "service", number, "category", f"category must be one of {', '.join(CATEGORIES)}")
-        self.check(set(service.tiers) <= set(TIERS), "service", number, "tiers", f"tiers are {', '.join(TIERS)}")
-        self.check(
-            service.everyone != any(conditions), "service", number, "name", "a service is for everyone, or says for whom; not both, not neither"
-        )
+    def lists(self, table: str, keys: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """A table of lists of texts, () for each of `keys` that it does not have."""
+        given = self.table(table)
+        for key, value in given.items():
+            self.check(key in keys, (table, key), f"unknown key {key!r}")
+            self.check(_fits("tuple", value), (table, key), f"{key} must be a list of texts")
+        return {key: tuple(given.get(key, ())) for key in keys}
+
+    def service(self, window: FollowUpWindow, number: int, entry: Mapping[str, Any]) -> Service:
+        service: Service = self.planned(Service, window, number, entry)
+        self.check(service.category in CATEGORIES, ("service", number, "category"), f"category must be one of {', '.join(CATEGORIES)}")
         return service
 
-    def entry(self, kind: type[Any], table: str, number: int, entry: Mapping[str, Any]) -> Any:
+    def planned(self, kind: type[Any], window: FollowUpWindow, number: int, entry: Mapping[str, Any]) -> Any:
+        """A [[goal]] or [[service]]: for everyone, or for whom is said; `{last_day}` in its words is the policy's own number."""
+        table = kind.__name__.lower()
+        words = {key: _worded(value, window) if key in ("text", "title") else value for key, value in entry.items()}
+        one = self.entry(kind, (table, number), words)
+        self.check(bool(_NAME.fullmatch(one.name)), (table, number, "name"), "name must be lower-case letters, digits and dashes")
+        for key, wanted, reason in _PATTERNS:
+            for each in getattr(one, key):
+                self.check(bool(wanted.fullmatch(each)), (table, number, key), f"{each!r} in {key} is not {reason}")
+        ordered = one.min_age is None or one.max_age is None or one.min_age <= one.max_age
+        self.check(ordered, (table, number, "max_age"), "max_age must not be below min_age")
+        ages = one.min_age is not None or one.max_age is not None
+        limited = ages or any((one.diagnoses, one.words, one.tiers, one.dispositions, one.interpreter))
+        self.check(one.everyone != limited, (table, number), f"a {table} is for everyone, or says for whom; not both, not neither")
+        return one
+
+    def entry(self, kind: type[Any], path: tuple[str | int, ...], entry: Mapping[str, Any]) -> Any:
         """A table as a dataclass; unknown keys, missing keys and values of the wrong type are refused."""
         wanted = {one.name: one for one in fields(kind)}
         for key, value in entry.items():
-            self.check(key in wanted, table, number, key, f"unknown key {key!r}")
-            self.check(_fits(str(wanted[key].type), value), table, number, key, f"{key} must be {_words(str(wanted[key].type))}")
-        required = [key for key, one in wanted.items() if "None" not in str(one.type) and one.default is one.default_factory]
-        for key in required:
-            self.check(bool(entry.get(key) or entry.get(key) == 0), table, number, "", f"{key!r} is missing")
+            self.check(key in wanted, (*path, key), f"unknown key {key!r}")
+            self.check(_fits(str(wanted[key].type), value), (*path, key), f"{key} must be {_words(str(wanted[key].type))}")
+        for key, one in wanted.items():
+            given = one.default is not MISSING or entry.get(key) not in (None, "")
+            self.check(given, path, f"{key!r} is missing")
         return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
 
-    def unique(self, table: str, names: list[str]) -> None:
+    def table(self, key: str) -> Mapping[str, Any]:
+        value = self.data.get(key, {})
+        self.check(isinstance(value, dict), (key,), f"{key} must be a table: [{key}]")
+        return cast(Mapping[str, Any], value)
+
+    def tables(self, key: str) -> list[Mapping[str, Any]]:
+        value = self.data.get(key, [])
+        right = isinstance(value, list) and all(isinstance(one, dict) for one in value)
+        self.check(right, (key,), f"{key} must be a list of tables: [[{key}]]")
+        return cast(list[Mapping[str, Any]], value)
+
+    def unique(self, table: str, entries: Sequence[Planned]) -> None:
+        names = [entry.name for entry in entries]
         for number, name in enumerate(names):
-            self.check(name not in names[:number], table, number, "name", f"{name!r} is there twice")
+            self.check(name not in names[:number], (table, number, "name"), f"{name!r} is there twice")
 
-    def check(self, holds: bool, table: str, number: int, key: str, reason: str) -> None:
+    def check(self, holds: bool, path: tuple[str | int, ...], reason: str) -> None:
         if not holds:
-            raise Usage(f"The {self.name} cannot be used: {reason}", location=f"{self.name} line {self.line(table, number, key)}")
+            line = next((found for cut in range(len(path), 0, -1) if (found := line_of(self.text, path[:cut]))), 1)
+            raise Usage(f"The {self.name} cannot be used: {reason}", location=f"{self.name} line {line}")
 
-    def line(self, table: str, number: int, key: str) -> int:
-        """The line of a key within the number-th table of that name; the table's own line where the key is not found."""
-        lines, start, seen = self.text.splitlines(), 1, -1
-        for place, line in enumerate(lines, 1):
-            stripped = line.strip()
-            if stripped.startswith("["):
-                if seen == number:
-                    break
-                if stripped.split("#")[0].strip() in (f"[[{table}]]", f"[{table}]"):
-                    seen += 1
-                    start = place
-            elif key and seen in (number, -1) and stripped.split("=")[0].strip() == key and (seen == number or not table or table == key):
-                return place
-        return start
+
+def _worded(value: Any, window: FollowUpWindow) -> Any:
+    """Words with the policy's own numbers in them."""
+    if isinstance(value, str):
+        for key in ("last_day", "first_contact_hours"):
+            value = value.replace(f"{{{key}}}", str(getattr(window, key)))
+    return value
 
 
 def _fits(kind: str, value: Any) -> bool:
     if kind.startswith("tuple"):
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return isinstance(value, list) and all(isinstance(item, str) and item.strip() for item in value)
     if kind.startswith("Mapping"):
-        return isinstance(value, dict) and {"system", "code"} <= value.keys() and all(isinstance(item, str) for item in value.values())
+        return isinstance(value, dict) and _CODE <= value.keys() <= {*_CODE, "display"} and all(isinstance(item, str) for item in value.values())
     if kind == "bool":
         return isinstance(value, bool)
     if kind.startswith("int"):
@@ -189,5 +238,5 @@ def _fits(kind: str, value: Any) -> bool:
 
 
 def _words(kind: str) -> str:
-    names = {"tuple": "a list of texts", "Mapping": "a code with system and code", "bool": "true or false", "int": "a whole number"}
+    names = {"tuple": "a list of texts", "Mapping": "a code with system, code and display", "bool": "true or false", "int": "a whole number"}
     return next((words for start, words in names.items() if kind.startswith(start)), "a text")

@@ -25,6 +25,7 @@ class Scene:
     context: CareContext
     known: Mapping[str, Json]  # "Condition/…" -> resource: what may be referred to
     conditions: tuple[Json, ...]
+    mine: Mapping[str, tuple[Json, ...]]  # by type: what was said of this stay, and of the client without a stay
 
     @classmethod
     def of(cls, person: PersonRecord, stay: StayRecord, transition: Transition, context: CareContext) -> Scene:
@@ -40,7 +41,14 @@ class Scene:
         ]
         known = {f"{resource['resourceType']}/{resource['id']}": resource for resource in resources if "id" in resource}
         conditions = tuple(part for part in stay.parts if part["resourceType"] == "Condition" and _stands(part))
-        return cls(person, stay, transition, context, known, conditions)
+        mine: dict[str, list[Json]] = {}
+        for one in (*stay.parts, *person.related, *(owned.resource for owned in person.observations if owned.stay in (None, stay.id))):
+            mine.setdefault(one["resourceType"], []).append(one)
+        return cls(person, stay, transition, context, known, conditions, {kind: tuple(found) for kind, found in mine.items()})
+
+    def of_type(self, *kinds: str) -> list[Json]:
+        """What was said of this stay, and of the client without a stay."""
+        return [one for kind in kinds for one in self.mine.get(kind, ())]
 
     @property
     def subject(self) -> Json:
@@ -91,6 +99,14 @@ class Scene:
         stay = self.transition.stay
         return stay.discharge_recorded or stay.expectation_recorded or stay.pending_since or stay.first_seen
 
+    @property
+    def reached(self) -> bool:
+        """Somebody spoke with the client after the discharge, or saw them."""
+        discharged = self.transition.stay.discharged
+        if discharged is None:
+            return False
+        return self.transition.follow_up.state == "kept" or any(one.reached and one.at >= discharged for one in self.transition.contacts)
+
     def day(self, after: int) -> str | None:
         """A day counted from the day of discharge in the facility's calendar, as a FHIR date."""
         discharge = self.discharge
@@ -102,6 +118,11 @@ class Scene:
     def time(self, moment: datetime) -> str:
         """A FHIR dateTime in the facility's zone."""
         return self.local(moment).isoformat(timespec="seconds")
+
+    def spoken(self, moment: datetime) -> str:
+        """A time in the facility's zone as people write it: "Fri 20 Nov 2026 10:00"."""
+        local = self.local(moment)
+        return f"{local:%a} {local.day} {local:%b %Y %H:%M}"
 
     def age(self) -> int | None:
         """Whole years on the day of discharge, or of the first word on the stay."""
@@ -117,6 +138,12 @@ class Scene:
     def current(self) -> Assignment | None:
         """The assignment that stands now."""
         return self.transition.assignments[-1] if self.transition.assignments else None
+
+
+def others(scene: Scene, kind: str) -> list[Json]:
+    """What somebody else's system sent of a kind, for this stay or for none."""
+    mine = (one.resource for one in scene.person.care if one.stay in (None, scene.stay.id))
+    return sorted((one for one in mine if one["resourceType"] == kind), key=lambda one: str(one["id"]))
 
 
 def organization(context: CareContext, agency: str) -> Json:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cache
 from typing import NamedTuple
 
 from gateway.mappings.care.callers import needs_interpreter, preferred_language
-from gateway.mappings.care.policy import Service
+from gateway.mappings.care.policy import Planned, Service
 from gateway.mappings.care.scene import Scene, ended
 from gateway.records.statements import Json
 
@@ -49,7 +50,7 @@ def diagnoses(scene: Scene) -> tuple[Said, ...]:
     return tuple(found)
 
 
-def reasons(service: Service, scene: Scene, said: tuple[Said, ...]) -> tuple[str, ...] | None:
+def reasons(service: Planned, scene: Scene, said: tuple[Said, ...]) -> tuple[str, ...] | None:
     """The Conditions that are the reason for a service; None when the policy does not propose it here."""
     if service.everyone:
         return tuple(dict.fromkeys(one.condition for one in said if one.condition and not one.code.startswith("Z")))
@@ -70,7 +71,7 @@ def reasons(service: Service, scene: Scene, said: tuple[Said, ...]) -> tuple[str
     return tuple(dict.fromkeys(one.condition for one in because if one.condition)) if because else None
 
 
-def matches(service: Service, said: Said) -> bool:
+def matches(service: Planned, said: Said) -> bool:
     """Whether a diagnosis is among those that a service is for."""
     code, text = said.code.replace(".", ""), said.text.casefold()
     return code.startswith(prefixes(service.diagnoses)) or any(word in text for word in service.words)
@@ -98,14 +99,24 @@ def request(service: Service, scene: Scene, why: tuple[str, ...]) -> Json:
         "authoredOn": scene.time(scene.begun),
         "requester": scene.device,
     }
-    first, last = scene.day(scene.context.policy.follow_up.first_day), scene.day(scene.context.policy.follow_up.last_day)
-    if service.window and first and last:
-        resource["occurrencePeriod"] = {"start": first, "end": last}
+    due = occurrence(service, scene)
+    if due:
+        resource["occurrencePeriod"] = due
     if service.routed and agency:
         resource["performer"] = [agency]
     if why:
         resource["reasonReference"] = [{"reference": f"Condition/{name}"} for name in why]
     return resource
+
+
+def occurrence(service: Service, scene: Scene) -> Json | None:
+    """When it is asked for: the follow-up's days in the facility's calendar, from the day after the discharge; the first contact's hours."""
+    follow_up, discharge = scene.context.policy.follow_up, scene.discharge
+    if discharge is None:
+        return None
+    if service.contact:
+        return {"start": scene.time(discharge), "end": scene.time(discharge + timedelta(hours=follow_up.first_contact_hours))}
+    return {"start": scene.day(1), "end": scene.day(follow_up.last_day)} if service.window else None
 
 
 def title(service: Service, scene: Scene) -> str:
@@ -115,6 +126,8 @@ def title(service: Service, scene: Scene) -> str:
 
 
 def status(service: Service, scene: Scene) -> str:
-    """`draft` until the discharge, then active; what was not routed ends as `unknown`, because nobody reports on it."""
+    """`draft` until the discharge, then active; a first contact is done once it was made; what nobody reports on ends as `unknown`."""
+    if service.contact and scene.reached and scene.transition.status != "void":
+        return "completed"
     over = ended(scene, "completed" if service.routed else "unknown", "revoked")
     return over or ("draft" if scene.transition.status == "anticipated" else "active")

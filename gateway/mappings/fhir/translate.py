@@ -43,6 +43,7 @@ PARTS = frozenset(
         "DiagnosticReport",
         "EpisodeOfCare",
         "FamilyMemberHistory",
+        "Flag",
         "Immunization",
         "MedicationAdministration",
         "MedicationDispense",
