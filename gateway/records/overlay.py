@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from gateway.records.attendance import attended, changed, replaced
 from gateway.records.order import Said
 from gateway.records.statements import Fragment, Json
+from gateway.records.times import iso
 
 CHOICES = ("deceased", "onset", "abatement", "occurrence", "value", "effective", "performed", "multipleBirth", "start")
 """FHIR choice elements of the types that are folded: saying one form takes the place of another."""
 
 
 def _role(participant: Json) -> str:
-    """The role of an Encounter's participant: attending, referring, consulting and admitting doctor stand in fields of their own."""
+    """The role of an Appointment's participant. An Encounter's are more than that: see `attendance`."""
     return next((str(coding.get("code")) for concept in participant.get("type", []) for coding in concept.get("coding", [])), "")
 
 
@@ -54,7 +56,10 @@ def overlay(said: list[Said]) -> Json:
                 for other in [name for name in values if name != element and _choice(name) == stem]:
                     values.pop(other)
                     owner.pop(other, None)
-            values[element] = value if statement.whole else _merged(element, values.get(element), value)
+            if element == "participant" and statement.kind == "stay" and not statement.whole:
+                values[element] = attended(values.get(element, []), value, _at(each))
+            else:
+                values[element] = value if statement.whole else _merged(element, values.get(element), value)
             owner[element] = sender
     return values
 
@@ -69,11 +74,16 @@ def _merged(element: str, before: Any, now: Any) -> Any:
     return [*now, *(each for each in before if MERGED[element](each) not in stated)]
 
 
+def _at(said: Said) -> str:
+    """When it was recorded, in the zone of the facility."""
+    return iso(said.recorded, str(said.statement.facts.get("zone") or "UTC"))
+
+
 def parts(said: list[Said]) -> list[tuple[str, Fragment]]:
     """(segment, fragment) of all groups that stand.
 
     A group replaces what the same sender said in that segment before, unless its action codes rule: then each fragment adds, updates
-    or deletes by its identifier.
+    or deletes by its identifier. Members of a team who leave stay in it, with the end of their time (`attendance`).
     """
     groups: dict[tuple[str, str], dict[str, Fragment]] = {}
     for each in said:
@@ -82,10 +92,12 @@ def parts(said: list[Said]) -> list[tuple[str, Fragment]]:
             if any(fragment.action for fragment in group):
                 standing = groups.setdefault(slot, {})
             else:
-                standing = groups[slot] = {}
+                standing = groups[slot] = replaced(groups.get(slot, {}), group, _at(each))
             for fragment in group:
                 name = f"{fragment.resource.get('resourceType', '')}|{fragment.local}"
-                if fragment.action == "D":
+                if fragment.resource.get("resourceType") == "CareTeam":
+                    changed(standing, name, fragment, _at(each))
+                elif fragment.action == "D":
                     standing.pop(name, None)
                 else:
                     standing[name] = fragment

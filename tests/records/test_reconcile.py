@@ -135,5 +135,10 @@ def test_what_a_message_leaves_unsaid_of_an_element_of_many_fields_stands() -> N
         tell("A08", 2, visit="V1"), {"participant": [{**attending, "individual": {"display": "new"}}], "hospitalization": {"origin": {}}}
     )
     (stay,) = one(first, later).stays
-    assert [each["individual"]["display"] for each in stay.encounter["participant"]] == ["new", "REF"]
+    until = "2026-03-04T10:00:00+00:00"  # when the later message was recorded
+    assert [(each["individual"]["display"], each.get("period")) for each in stay.encounter["participant"]] == [
+        ("new", {"start": until}),
+        ("REF", None),
+        ("ATND", {"end": until}),
+    ]
     assert stay.encounter["hospitalization"] == {"dischargeDisposition": {"text": "home"}, "origin": {}}
