@@ -70,7 +70,7 @@ def _make(data: Path) -> None:
 
 def configuration_of(settings: Settings, store: Store) -> Configuration:
     """What the pure steps are given."""
-    return Configuration(identify=identifier(store.installation_key()), feeds=settings.feeds(), policy=settings.policy())
+    return Configuration(identify=identifier(store.installation_key()), feeds=settings.feeds(), policy=settings.policy(), care=settings.care_policy())
 
 
 def ensure_own_resources(store: Store, settings: Settings, now: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from gateway.errors import Usage
+from gateway.mappings.care.policy import Policy as CarePolicy
+from gateway.mappings.care.policy import default
+from gateway.mappings.care.policy import read as read_policy
 from gateway.mappings.feeds.problem import Problem, nearest
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.mappings.feeds.reading import alike, read
@@ -53,6 +57,12 @@ class MllpSettings(_Section):
     tls_client_ca: str = ""
 
 
+class CareSettings(_Section):
+    """What is planned for whom: the care policy that the gateway ships, or a file of one's own."""
+
+    policy: str = ""
+
+
 class AgencySettings(_Section):
     """A community agency and whom it serves."""
 
@@ -76,6 +86,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     http: HttpSettings = HttpSettings()
     mllp: MllpSettings = MllpSettings()
+    care: CareSettings = CareSettings()
     feed: list[dict[str, Any]] = []
     agency: list[AgencySettings] = []
 
@@ -95,9 +106,25 @@ class Settings(BaseSettings):
         """The feed profiles. Raises `Usage` naming the feed and the key."""
         return _profiles(self.feed, ())
 
+    def care_policy(self) -> CarePolicy:
+        """What is planned for whom. Raises `Usage` naming the file, the line and the reason."""
+        if not self.care.policy:
+            return default()
+        path = Path(self.care.policy)
+        if not path.is_file():
+            raise Usage(
+                "care.policy names a care policy, and there is no such file", location=path.name, advice="Its path is seen from the configuration."
+            )
+        return read_policy(read_file(path, path.name))
+
     def policy(self) -> Policy:
-        """The policy with this configuration's agencies."""
-        return Policy(agencies=tuple(Agency(id=each.id, name=each.name, postal_codes=tuple(each.postal_codes)) for each in self.agency))
+        """The policy of assessment: this configuration's agencies, and the windows of the care policy."""
+        follow_up = self.care_policy().follow_up
+        return Policy(
+            agencies=tuple(Agency(id=each.id, name=each.name, postal_codes=tuple(each.postal_codes)) for each in self.agency),
+            visit_days=follow_up.last_day,
+            first_contact=timedelta(hours=follow_up.first_contact_hours),
+        )
 
 
 class _Place(NamedTuple):
@@ -129,6 +156,9 @@ def load(path: Path | None) -> Settings:
             for key in _TLS_FILES:
                 named = getattr(section, key)
                 setattr(section, key, str(path.parent / named) if named else "")
+        if settings.care.policy:
+            settings.care.policy = str(path.parent / settings.care.policy)
+            settings.care_policy()
     _profiles(settings.feed, feeds if settings.feed == said.get("feed") else ())
     _check_agencies(settings, main)
     return settings

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from gateway.mappings.care.policy import Policy as CarePolicy
+from gateway.mappings.care.policy import default
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.records.statements import Identify
 from transitions.policy import Policy
@@ -17,3 +19,4 @@ class Configuration:
     identify: Identify
     feeds: Sequence[FeedProfile] = ()
     policy: Policy = field(default_factory=Policy)
+    care: CarePolicy = field(default_factory=default)

@@ -174,6 +174,7 @@ def _view(recipient: str, person: PersonRecord, assessed: dict[str, Transition],
     context = CareContext(
         identify=configuration.identify,
         agencies={each.id: each.name for each in configuration.policy.agencies},
+        policy=configuration.care,
         version=__version__,
         recipient=reader,
     )

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import tomllib
 from importlib import resources
+from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.errors import Usage
 from gateway.mappings.care.policy import default, read
+from gateway.settings import Settings, load
+from gateway.toml_files import TomlFile
+from transitions.policy import Policy
 
 SHIPPED = resources.files("gateway.mappings.care").joinpath("policy.toml").read_text(encoding="utf-8")
 
@@ -55,17 +64,67 @@ def test_a_bad_policy_is_refused_with_line_and_reason(change: tuple[str, str], l
     broken = SHIPPED.replace(*change, 1)
     assert broken != SHIPPED
     with pytest.raises(Usage) as refused:
-        read(broken, "policy.toml")
+        read(TomlFile("policy.toml", broken, tomllib.loads(broken)))
     assert reason in refused.value.message
-    assert refused.value.location == f"policy.toml line {line}"
-
-
-def test_what_is_not_toml_is_refused_with_its_line() -> None:
-    with pytest.raises(Usage) as refused:
-        read('version = "1"\n[[service\n', "policy.toml")
-    assert refused.value.location == "policy.toml line 2"
+    assert refused.value.location == f"policy.toml, line {line}"
 
 
 def test_the_shipped_policy_can_be_read() -> None:
     assert default().follow_up.last_day == 7
     assert [service.name for service in default().services if service.routed] == ["follow-up"]
+    assert [goal.text for goal in default().goals if goal.window] == ["Seen by a community mental-health service within 7 days of leaving hospital"]
+
+
+def settings_with(folder: Path, policy: str) -> Settings:
+    """The settings of an operator whose gateway.toml names an own care policy."""
+    (folder / "gateway.toml").write_text('[care]\npolicy = "aftercare.toml"\n', encoding="utf-8")
+    (folder / "aftercare.toml").write_text(policy, encoding="utf-8")
+    return load(folder / "gateway.toml")
+
+
+def test_flags_and_records_go_by_the_same_window(tmp_path: Path) -> None:
+    """One source of truth: the care policy's numbers are those of assessment."""
+    shipped, bare = default().follow_up, Policy()
+    assert (bare.visit_days, bare.first_contact.total_seconds() / 3600) == (shipped.last_day, shipped.first_contact_hours)
+    ours = SHIPPED.replace("last_day = 7 ", "last_day = 5 ").replace("first_contact_hours = 72", "first_contact_hours = 48")
+    settings = settings_with(tmp_path, ours)
+    assert (settings.policy().visit_days, settings.policy().first_contact.total_seconds()) == (5, 48 * 3600)
+    assert (settings.care_policy().follow_up.last_day, settings.care_policy().follow_up.first_contact_hours) == (5, 48)
+    assert settings.care_policy().goals[0].text == "Seen by a community mental-health service within 5 days of leaving hospital"
+
+
+def test_an_operators_policy_is_refused_by_the_name_of_its_file(tmp_path: Path) -> None:
+    with pytest.raises(Usage) as refused:
+        settings_with(tmp_path, SHIPPED.replace("plan_days = 30", "plan_days = 3"))
+    assert refused.value.location == f"aftercare.toml, line {line_of('[follow_up]')}"
+    assert str(tmp_path) not in str(refused.value)
+    with pytest.raises(Usage) as refused:
+        settings_with(tmp_path, "version = 1\n[[service\n")
+    assert refused.value.location.startswith("aftercare.toml, line 2")
+    (tmp_path / "gateway.toml").write_text('[care]\npolicy = "elsewhere.toml"\n', encoding="utf-8")
+    with pytest.raises(Usage, match="there is no such file"):
+        load(tmp_path / "gateway.toml")
+
+
+HOSTILE = st.one_of(
+    st.integers(), st.booleans(), st.text(max_size=8), st.lists(st.one_of(st.integers(), st.text(max_size=3)), max_size=3),
+    st.dictionaries(st.text(max_size=5), st.integers(), max_size=2), st.just([{}]), st.just(""), st.just(float("nan")),
+)  # fmt: skip
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """Every place in a policy where a value stands."""
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for step, inner in steps for found in [(*path, step), *places(inner, (*path, step))]]
+
+
+@given(place=st.sampled_from(places(tomllib.loads(SHIPPED))), value=HOSTILE)
+@settings(max_examples=300, deadline=None)
+def test_whatever_stands_in_a_policy_it_is_read_or_refused_and_never_fails(place: tuple[str | int, ...], value: Any) -> None:
+    said = tomllib.loads(SHIPPED)
+    inner: Any = said
+    for step in place[:-1]:
+        inner = inner[step]
+    inner[place[-1]] = value
+    with contextlib.suppress(Usage):
+        read(TomlFile("policy.toml", SHIPPED, said))

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any, cast
 
 from gateway.errors import Usage
-from gateway.toml_lines import line_of
+from gateway.toml_files import TomlFile
 
 PRIORITIES = ("routine", "urgent", "asap", "stat")
 CATEGORIES = ("counselling", "education", "evaluation", "social")
@@ -97,26 +97,24 @@ class Policy:
 @cache
 def default() -> Policy:
     """The policy that the gateway ships."""
-    return read(resources.files(__package__).joinpath("policy.toml").read_text(encoding="utf-8"), "care policy")
+    text = resources.files(__package__).joinpath("policy.toml").read_text(encoding="utf-8")
+    return read(TomlFile("care policy", text, tomllib.loads(text)))
 
 
-def read(text: str, name: str) -> Policy:
-    """A policy from TOML. `name` is what it is called in refusals. Raises `Usage` with the line and the reason."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        place = re.search(r"line \d+", str(error))
-        raise Usage(f"The {name} is not TOML", location=f"{name} {place[0] if place else ''}".strip(), advice="Mend that line.") from None
-    return _Reader(text, name, data).policy()
+def read(file: TomlFile) -> Policy:
+    """A policy as written. Raises `Usage` with the file, the line and the reason."""
+    return _Reader(file).policy()
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """A policy as it was written. A path says where in it something stands: ("service", 3, "max_age")."""
 
-    text: str
-    name: str
-    data: Mapping[str, Any]
+    file: TomlFile
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        return self.file.said
 
     def policy(self) -> Policy:
         for key in self.data:
@@ -213,8 +211,7 @@ class _Reader:
 
     def check(self, holds: bool, path: tuple[str | int, ...], reason: str) -> None:
         if not holds:
-            line = next((found for cut in range(len(path), 0, -1) if (found := line_of(self.text, path[:cut]))), 1)
-            raise Usage(f"The {self.name} cannot be used: {reason}", location=f"{self.name} line {line}")
+            raise Usage(f"The care policy cannot be used: {reason}", location=self.file.where(path), advice="Mend that line.")
 
 
 def _worded(value: Any, window: FollowUpWindow) -> Any:
