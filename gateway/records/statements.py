@@ -40,8 +40,8 @@ StayEffect = Literal[
     "cancel-pending-discharge",  # A25
     "discharge",  # A03
     "cancel-discharge",  # A13
-    "leave",  # A21
-    "return",  # A22, A52, A53
+    "leave",  # A21, A53
+    "return",  # A22, A52
     "delete",  # A23
     "update",  # A08 and every other event that carries a visit
     "none",  # the visit is only named, nothing is said of its state

@@ -153,7 +153,8 @@ EFFECT = [
     ("A23",   "delete",                    "entered-in-error"),
     ("A25",   "cancel-pending-discharge",  "in-progress"),
     ("A38",   "cancel-pre-admit",          "cancelled"),
-    ("A53",   "return",                    "in-progress"),
+    ("A52",   "return",                    "in-progress"),
+    ("A53",   "leave",                     "onleave"),
 ]
 # fmt: on
 
