@@ -6,7 +6,7 @@ through a flag, a tier, an order or a plan.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -21,6 +21,8 @@ from gateway.mappings.care.derive import derive
 from gateway.mappings.care.measure_report import case_json
 from gateway.mappings.care.transition_json import transition_json
 from gateway.pipeline.configuration import Configuration
+from gateway.privacy import supports
+from gateway.privacy.consent import Verdict
 from gateway.privacy.disclosure import disclose, next_change, withheld_from
 from gateway.privacy.labels import label_person
 from gateway.records.order import Entry
@@ -70,9 +72,10 @@ def results(entries: list[Entry], as_of: int, configuration: Configuration) -> R
             if not lost:
                 break
             kept_from |= lost
-        _view(ALL, person, assessed, configuration, found)
+        family = supports.verdicts(person, moment(as_of))
+        _view(ALL, person, assessed, configuration, found, family)
         for view in views:
-            _view(view.agency, view.person, view.transitions, configuration, found)
+            _view(view.agency, view.person, view.transitions, configuration, found, family)
     return found
 
 
@@ -166,8 +169,15 @@ def _assess(
     return assessed
 
 
-def _view(recipient: str, person: PersonRecord, assessed: dict[str, Transition], configuration: Configuration, found: Results) -> None:
-    """The person's records and transitions as this recipient sees them."""
+def _view(
+    recipient: str,
+    person: PersonRecord,
+    assessed: dict[str, Transition],
+    configuration: Configuration,
+    found: Results,
+    family: Mapping[str, Verdict],
+) -> None:
+    """The person's records and transitions as this recipient sees them; `family` is what the client's consents say of the people around them."""
     for resource in _resources(person):
         _put(found, recipient, resource)
     reader = None if recipient == ALL else recipient
@@ -177,6 +187,8 @@ def _view(recipient: str, person: PersonRecord, assessed: dict[str, Transition],
         policy=configuration.care,
         version=__version__,
         recipient=reader,
+        areas=configuration.policy.areas,
+        supports=family,
     )
     for record in person.stays:
         transition = assessed.get(record.transition)

@@ -24,6 +24,9 @@ TREATMENT = frozenset({"TREAT", "COC", "CAREMGT", "ETREAT"})
 PURPOSES = {"TREAT": TREATMENT, "ETREAT": frozenset({"ETREAT", "BTG"})}
 """A purpose of a consent -> the purposes of use within it (v3-ActReason); any other covers itself."""
 
+FAMILY = frozenset({"family", "family members", "relatives", "family and friends"})
+"""Words for everybody around the client, where a name might stand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -38,15 +41,15 @@ class Decision:
 class Asked:
     """One question to a Consent."""
 
-    recipient: str
-    labels: frozenset[str]
-    purpose: str
+    recipients: frozenset[str]  # everything that the recipient may be called
+    labels: frozenset[str]  # of the content; none: nothing of it is asked
+    purpose: str  # "": none is asked
     as_of: datetime
 
 
 def permits(consents: Iterable[Json], recipient: str, labels: frozenset[str], purpose: str, as_of: datetime) -> Decision:
     """Whether `recipient` (an agency's Organization id) may have content with these protected labels for a v3-ActReason purpose."""
-    asked = Asked(recipient, labels, purpose, as_of)
+    asked = Asked(frozenset({recipient}), labels, purpose, as_of)
     active = [consent for consent in consents if consent.get("status") == "active"]
     verdicts = [(verdict_of(consent, asked), consent) for consent in active]
     until = min((moment for consent in active for moment in boundaries(consent) if moment > as_of), default=None)
@@ -81,27 +84,44 @@ def decide(provision: Json, asked: Asked, around: Verdict | None) -> Verdict | N
 
 def covers(provision: Json, asked: Asked, strict: bool) -> bool:
     """Whether recipient, purpose and labels are within a provision; `strict` refuses what it leaves unsaid."""
-    recipients = {name for actor in provision.get("actor", []) for name in names(actor.get("reference", {}))}
+    recipients = {name for actor in provision.get("actor", []) for name in names(actor)}
     purposes = {str(coding.get("code")) for coding in provision.get("purpose", [])}
     labels = {str(coding.get("code")) for coding in provision.get("securityLabel", [])}
     included = frozenset().union(*(PURPOSES.get(code, frozenset({code})) for code in purposes))
     known_labels = labels | PART_2 if labels & PART_2 else labels
-    named = asked.recipient in recipients if recipients else not strict
-    purposeful = asked.purpose in included if purposes else not strict
-    if not labels:
+    named = not asked.recipients.isdisjoint(recipients) if recipients else not strict
+    purposeful = not asked.purpose or (asked.purpose in included if purposes else not strict)
+    if not asked.labels:
+        labelled = strict or not labels
+    elif not labels:
         labelled = not strict
     else:
         labelled = asked.labels <= known_labels if strict else bool(asked.labels & known_labels)
     return named and purposeful and labelled
 
 
-def names(reference: Json) -> set[str]:
-    """How a recipient may be named: Organization/<id>, relative or absolute, or an identifier."""
+def names(actor: Json) -> set[str]:
+    """How an actor is named: by Organization's id alone, RelatedPerson/<id>, an identifier; people around the client in words too."""
+    reference = actor.get("reference", {})
     target = str(reference.get("reference", ""))
-    found = {str(reference.get("identifier", {}).get("value", ""))}
+    found = {str(reference.get("identifier", {}).get("value", ""))} - {""}
     if "Organization/" in target:
         found.add(target.split("Organization/", 1)[1].split("/", 1)[0])
-    return found - {""}
+    if "RelatedPerson/" in target:
+        found.add("RelatedPerson/" + target.split("RelatedPerson/", 1)[1].split("/", 1)[0])
+    return found if found or target else _people(actor)
+
+
+def _people(actor: Json) -> set[str]:
+    """Somebody around the client by name ("name:maria ruiz"), by relationship ("role:SIS"), or all of the family ("role:FAMMEMB")."""
+    reference = actor.get("reference", {})
+    roles = {str(one.get("code")) for one in actor.get("role", {}).get("coding", []) if str(one.get("system", "")).endswith("v3-RoleCode")}
+    if not roles and reference.get("type") != "RelatedPerson":
+        return set()
+    shown = str(reference.get("display") or "").casefold().strip()
+    if shown and shown not in FAMILY:
+        return {f"name:{shown}"}
+    return {f"role:{code}" for code in roles or {"FAMMEMB"}}
 
 
 def boundaries(consent: Json) -> list[datetime]:

@@ -6,7 +6,7 @@ reasons, order and narratives computed from its result cannot reveal what it too
 Withheld from an agency without the client's consent: stays in 42 CFR Part 2 programs with all that belongs to them; substance-use content of other
 stays, unless the source attests that it is not Part 2; the free text and documents of a stay from which anything had to be taken; names of Part 2
 units, facilities and places, and the practitioners and locations that a Part 2 stay refers to. Always: psychotherapy and counselling notes, other
-agencies' records, family members other than a guardian (policy: contact with family is withheld by default).
+agencies' records, family members other than a guardian and those whom the client's consent names (contact with family is withheld by default).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
-from gateway.privacy import consent, extent, labels, notice, scrub, sensitivity
+from gateway.privacy import consent, extent, labels, notice, scrub, sensitivity, supports
 from gateway.privacy.extent import resources_of
 from gateway.privacy.scrub import Withheld
 from gateway.privacy.unconsented import content_of, tells, without_protected
@@ -58,8 +58,9 @@ def disclose(
         basis, under = _marked(record, decision.consents)
     else:
         basis, under = without_protected(extent.without_identifiers(record, private), protected), ()
+    family = supports.verdicts(person, as_of)
     basis = replace(
-        basis, related=extent.related(basis, as_of), patient=extent.patient(basis.patient), consents=extent.consents(basis.consents, under)
+        basis, related=extent.related(basis, as_of, family), patient=extent.patient(basis.patient), consents=extent.consents(basis.consents, under)
     )
     basis = extent.without_others_sources(basis, agency)
     basis = extent.resolved(extent.cut_sources(basis, person, protected if not decision.permit else frozenset()))

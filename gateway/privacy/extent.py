@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
 from gateway.privacy import consent, labels, scrub
+from gateway.privacy.consent import Verdict
 from gateway.privacy.scrub import Withheld
 from gateway.records.record import Course, Owned, PersonRecord, Source
 from gateway.records.statements import Json
@@ -51,10 +52,15 @@ def _less(patient: Json, private: frozenset[tuple[str, str]]) -> Json:
     return {key: value for key, value in {**patient, "identifier": kept}.items() if value != []}
 
 
-def related(record: PersonRecord, as_of: datetime) -> tuple[Json, ...]:
-    """Person-level resources without relatives, the client's guardian and a minor's parents excepted."""
+def related(record: PersonRecord, as_of: datetime, said: Mapping[str, Verdict]) -> tuple[Json, ...]:
+    """Person-level resources without relatives; the client's guardian, a minor's parents and those whom a consent names (`said`) excepted."""
     allowed = GUARDIANS | PARENTS if _is_minor(record.patient, as_of) else GUARDIANS
-    return tuple(part for part in record.related if part["resourceType"] != "RelatedPerson" or _relations(part) & allowed)
+
+    def shown(part: Json) -> bool:
+        verdict = said.get(str(part.get("id")))
+        return part["resourceType"] != "RelatedPerson" or verdict == "permit" or (verdict is None and bool(_relations(part) & allowed))
+
+    return tuple(part for part in record.related if shown(part))
 
 
 def _relations(resource: Json) -> set[str]:

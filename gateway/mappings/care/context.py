@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.mappings.care.policy import Policy, default
+from gateway.privacy.consent import Verdict
 from gateway.records.statements import Identify
+from transitions.areas import Areas
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class CareContext:
     organization: str = "gateway"  # Organization id of who runs the gateway
     device: str = "gateway"  # Device id of the gateway
     recipient: str | None = None
+    areas: Areas = field(default_factory=lambda: Areas(()))  # which postal codes the agencies serve
+    supports: Mapping[str, Verdict] = field(default_factory=dict)  # RelatedPerson id -> what the client's consents say of that person
 
 
 def task_id(identify: Identify, transition: str, number: int) -> str:
