@@ -58,6 +58,11 @@ def names() -> list[str]:
     return [table.name for table in _tables()]
 
 
+def is_known(name: str, code: str) -> bool:
+    """Whether the table of that name knows a sender's code as it stands."""
+    return code.upper() in _by_name()[name].codes
+
+
 def _unknown(table: CodeTable, name: str, code: str, meaning: Any) -> Problem:
     if not isinstance(meaning, str):
         return Problem(("codes", name, code), "must be a text", 'Write the standard code in quotes: "01".')

@@ -30,6 +30,7 @@ class FeedProfile:
     mental_health_services: tuple[str, ...] = ()  # SCH-7/8, AIS-3 codes or texts that are mental-health follow-up
     other_appointment_services: tuple[str, ...] = ()  # and those that are not
     accept_quarantined: bool = False
+    acknowledgement: str = ""  # "original" | "enhanced" | "" (as MSH-15 and MSH-16 say); see er7.acknowledgement_mode
     strict: bool = False  # refuse unknown versions and events with AR
     ignore: tuple[str, ...] = ()  # paths ("PID-22") to leave unmapped, named so in `explain`
     segment_modes: Mapping[str, str] = field(default_factory=dict)  # "ROL" -> "snapshot" | "action": how a repeating segment is read (DESIGN)

@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from gateway.er7.acknowledgement_mode import MODES
 from gateway.er7.charsets import codec
 from gateway.mappings.feeds import local_codes, zsegments
 from gateway.mappings.feeds.problem import Problem, nearest
@@ -20,7 +21,7 @@ _TYPES = {each.name: str(each.type) for each in fields(FeedProfile)}
 _LISTS = {name for name, kind in _TYPES.items() if kind.startswith("tuple")}
 _FLAGS = {name for name, kind in _TYPES.items() if kind == "bool"}
 _TABLES = {name for name, kind in _TYPES.items() if kind.startswith("Mapping")}
-_CHOICES = {"kind": ("hl7v2", "fhir"), "facility_kind": ("psychiatric", "other")}
+_CHOICES = {"kind": ("hl7v2", "fhir"), "facility_kind": ("psychiatric", "other"), "acknowledgement": MODES}
 _OPPOSITES = (
     ("psychiatric_units", "other_units"),
     ("psychiatric_services", "other_services"),
