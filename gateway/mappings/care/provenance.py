@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
 from gateway.mappings.care.scene import Scene, latest
+from gateway.privacy.scrub import references
+from gateway.records.record import Source
 from gateway.records.statements import Json
 
 MESSAGE = "urn:care-transition-gateway:message"
 RULE = "urn:care-transition-gateway:rule"
-AGENT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+AGENT = {"system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code": "assembler", "display": "Assembler"}
 
 
-def provenance(scene: Scene, resource: Json, rule: str) -> Json:
-    """One Provenance. `recorded` is the newest source's recorded time, so that the same messages always yield the same record."""
+class Basis(NamedTuple):
+    """The messages that a record rests on, as Provenance says them: the newest one's recorded time, and each by identifier."""
+
+    recorded: str
+    entities: list[Json]
+
+
+def basis(scene: Scene, others: Iterable[Source] = ()) -> Basis:
+    """The stay's messages, and `others`. `recorded` is the newest one's time, so that the same messages always yield the same record."""
+    sources = {(one.recorded, one.sender, one.name) for one in (*scene.stay.sources, *others)}
+    entities = [{"role": "source", "what": {"identifier": {"system": MESSAGE, "value": f"{sender}/{name}"}}} for _, sender, name in sorted(sources)]
+    newest: datetime = latest(recorded for recorded, _, _ in sources) or scene.begun
+    return Basis(scene.local(newest).isoformat(timespec="milliseconds"), entities)
+
+
+def beside(scene: Scene, plan: Json) -> list[Source]:
+    """The messages that told of appointments, goals, plans and documents that a record refers to.
+
+    An agency is told the first of each, which says that there is one: how often its sender spoke again may be about what is withheld.
+    """
+    owned = (scene.person.appointments, scene.person.care, scene.person.documents)
+    said = {f"{one.resource['resourceType']}/{one.resource['id']}": one.sources for group in owned for one in group}
+    if not said:
+        return []
+    end = None if scene.context.recipient is None else 1
+    return [source for name in references(plan) & said.keys() for source in said[name][:end]]
+
+
+def provenance(scene: Scene, resource: Json, rule: str, rests_on: Basis) -> Json:
+    """One Provenance."""
     kind, local = resource["resourceType"], resource["id"]
-    sources = scene.stay.sources
     version = scene.context.policy.version
-    newest = latest(sources) or scene.begun
-    entities = [
-        {"role": "source", "what": {"identifier": {"system": MESSAGE, "value": f"{source.sender}/{source.name}"}}}
-        for source in sorted(sources, key=lambda source: (source.recorded, source.sender, source.name))
-    ]
     return {
         "resourceType": "Provenance",
         "id": scene.identify("Provenance", f"provenance|{kind}|{local}"),
         "target": [{"reference": f"{kind}/{local}"}],
-        "recorded": scene.local(newest).isoformat(timespec="milliseconds"),
+        "recorded": rests_on.recorded,
         "policy": [f"{RULE}:{rule}:{version}"],
         "activity": {"text": f"Derived by rule {rule}, version {version}"},
-        "agent": [
-            {
-                "type": {"coding": [{"system": AGENT, "code": "assembler", "display": "Assembler"}]},
-                "who": scene.device,
-                "onBehalfOf": scene.gateway,
-            }
-        ],
-        **({"entity": entities} if entities else {}),
+        "agent": [{"type": {"coding": [AGENT]}, "who": scene.device, "onBehalfOf": scene.gateway}],
+        **({"entity": rests_on.entities} if rests_on.entities else {}),
     }

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.mappings.care.context import CareContext
-from gateway.records.record import PersonRecord, Source, StayRecord
+from gateway.records.record import PersonRecord, StayRecord
 from gateway.records.statements import Json
 from transitions.model import Assignment, Transition
 
@@ -162,9 +162,9 @@ def ended(scene: Scene, well: str, otherwise: str) -> str | None:
     return None
 
 
-def latest(sources: Iterable[Source]) -> datetime | None:
-    """The recorded time of the newest source."""
-    newest = max((source.recorded for source in sources), default=None)
+def latest(recorded: Iterable[int]) -> datetime | None:
+    """The newest of recorded times (microseconds UTC)."""
+    newest = max(recorded, default=None)
     return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=newest) if newest is not None else None
 
 
