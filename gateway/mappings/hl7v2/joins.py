@@ -74,11 +74,13 @@ def _of_identifiers(context: Context, pid: Segment, mrg: Segment) -> Statement:
 
 
 def former_identifiers(context: Context, mrg: Segment) -> tuple[str, ...]:
-    """The keys of the person that MRG names: MRG-1, MRG-2, MRG-4."""
+    """The keys of the person that MRG names: MRG-1, MRG-2, MRG-4, of the systems that PID-3, PID-4 and PID-2 are read as."""
     found: dict[str, None] = {}
-    for field, kind in ((1, ""), (2, ""), (4, "PT")):
+    for field in (1, 2, 4):
         for cx in context.every(mrg, field):
-            said = datatypes.identifier(context, cx, kind if not cx[3] and not cx[4] else "")
+            bare = field != 1 and not cx[3] and not cx[4]
+            repeated = bare and f"urn:gateway:facility:{context.facility}:MR|{cx[0]}" in found
+            said = datatypes.identifier(context, cx, "PT" if bare and not repeated else "MR" if bare else "")
             if said and said[1]:
                 found[said[1]] = None
     return tuple(found)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from gateway.errors import Invalid
-from gateway.mappings.hl7v2 import datatypes, keys, person
+from gateway.mappings.hl7v2 import joins, keys, person
 from gateway.mappings.hl7v2.context import Context
 from gateway.records.statements import Statement
+
+_CHANGES = ("A46", "A47", "A48")  # identifiers are exchanged: those that PID repeats stand
 
 
 def statements(context: Context) -> list[Statement]:
     """One statement for each pair; `facts["effect"]` is "merge", "link" or "unlink" (which undoes a link).
 
-    Merges: PID-3 survives, MRG-1 and MRG-4 give way; a message may hold several PID/MRG pairs. Links: two PIDs. Account numbers that are
+    Merges: PID-3 survives, MRG-1, MRG-2 and MRG-4 give way; a message may hold several PID/MRG pairs. Links: two PIDs. Account numbers that are
     joined with the people (A36: MRG-3 into PID-18) are `facts["stays"]`, pairs (the number that stands, the one that gives way).
     Raises Invalid, with the place, when nobody gives way.
     """
@@ -26,12 +28,8 @@ def _merges(context: Context) -> list[Statement]:
             pid = segment
         elif segment.name == "MRG" and pid is not None:
             surviving = person.identity(context, pid)[1]
-            retired: dict[str, None] = {}
-            for field in (1, 4):
-                for cx in context.every(segment, field):
-                    said = datatypes.identifier(context, cx, "" if field == 1 else "MR")
-                    if said and said[1] and said[1] not in surviving[:1]:
-                        retired[said[1]] = None
+            standing = surviving if context.event.code in _CHANGES else surviving[:1]  # who merges may list all identifiers as the survivor's already
+            retired = tuple(key for key in joins.former_identifiers(context, segment) if key not in standing)
             if not surviving:
                 raise Invalid("Nobody is named to merge into", location="PID-3", condition="101")
             if not retired:
@@ -42,7 +40,7 @@ def _merges(context: Context) -> list[Statement]:
                 pair = tuple(keys.of_visit(cx, context.facility, account=True) for cx in (now, before))
                 if all(pair):
                     facts["stays"] = [pair]
-            found.append(Statement("merge", surviving, surviving, facts=facts, retires=tuple(retired)))
+            found.append(Statement("merge", surviving, surviving, facts=facts, retires=retired))
     if not found:
         raise Invalid("A merge needs an MRG segment after its PID", location="MRG", condition="100")
     return found
