@@ -2,22 +2,28 @@
 
 Where the fault is travels as ERR-2 (ERL) from version 2.5 on, and as ERR-1 (ELD) before; what a person reads travels as ERR-8, and as MSA-3
 in the versions that have it (to 2.6). Nothing that the sender wrote comes back but its header's own fields, MSH-3 to 6, 9 to 12 and 18.
+
+One message may be owed two answers (`acknowledgement_mode`). They are then held as their bytes one after the other, the accept
+acknowledgement first, each a message of its own with an MSH-10 of its own; `apart` parts them. Where a sender reads one answer to a
+message and no more (an HTTP response, a place in a batch of answers), `one_of` them is sent: the application's if it is there, for it says
+more, and says that the message was accepted too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from gateway.er7.batches import Envelope
+from gateway.er7.acknowledgement_mode import asked_for, enhanced
+from gateway.er7.batches import Batch, Envelope, envelope, split
 from gateway.er7.escapes import escape
 from gateway.er7.problems import Problem
 from gateway.er7.reader import UNUSED, Delimiters, Message, read
 from gateway.errors import Malformed
 
-__all__ = ["Acknowledgement", "Problem", "acknowledge", "acknowledge_batch", "asked_for", "parse_acknowledgement"]
+__all__ = ["Acknowledgement", "Problem", "acknowledge", "acknowledge_batch", "answers", "apart", "one_of", "parse_acknowledgement", "parse_answers"]
 
 CONDITIONS = {
     "0": "Message accepted",
@@ -44,7 +50,8 @@ _VERSION = "2.5.1"
 """Our own name and version, where there is no sender's header to answer in."""
 
 _LOCATION = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[([0-9]+)\])?(?:-([0-9]+)(?:\[([0-9]+)\])?(?:\.([0-9]+)(?:\.([0-9]+))?)?)?")
-_CONTROLS = re.compile(r"[\x00-\x1f]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f]")
+_NEXT = re.compile(rb"(?<=\r)(?=MSH)")
 
 
 class Acknowledgement(NamedTuple):
@@ -55,6 +62,55 @@ class Acknowledgement(NamedTuple):
     text: str
 
 
+def answers(
+    message: Message | None,
+    outcome: str,
+    problems: Sequence[tuple[str, str, str, str]] = (),
+    *,
+    at: datetime,
+    control_id: Callable[[str], str],
+    text: str = "",
+    mode: str = "",
+) -> bytes:
+    """All that is to be sent for what became of a message, one after the other; b"" where its sender wants nothing.
+
+    `outcome` is as in `acknowledgement_mode`, `mode` what the feed's profile says of it; `control_id` makes our MSH-10 for an acknowledgement
+    code. The last of the answers tells what was wrong; an accept acknowledgement tells it as warnings, for the message was accepted.
+    """
+    if message is None:
+        code = "AR" if outcome == "CE" else outcome
+        return acknowledge(None, code, problems, at=at, control_id=control_id(code), text=text)
+    codes = asked_for(message, outcome, mode)
+    told = (
+        problems
+        if codes[-1:] != ("CA",)
+        else [(place, condition, _at_most_warning(severity), words) for place, condition, severity, words in problems]
+    )
+    final = len(codes) - 1
+    return b"".join(
+        acknowledge(
+            message,
+            code,
+            told if number == final else (),
+            at=at,
+            control_id=control_id(code),
+            text=text if number == final else "",
+            conditions=("NE", "NE") if enhanced(message, mode) else (),
+        )
+        for number, code in enumerate(codes)
+    )
+
+
+def apart(sent: bytes) -> list[bytes]:
+    """The answers that `answers` made, each by itself."""
+    return _NEXT.split(sent) if sent else []
+
+
+def one_of(sent: bytes) -> bytes:
+    """The answer that says most of those that `answers` made; b"" where there is none."""
+    return sent if sent.find(b"\rMSH") < 0 else apart(sent)[-1]
+
+
 def acknowledge(
     message: Message | None,
     code: str,
@@ -63,41 +119,64 @@ def acknowledge(
     at: datetime,
     control_id: str,
     text: str = "",
+    conditions: Sequence[str] = (),
 ) -> bytes:
     """One ACK, segments ended by CR, in the message's character set.
 
     `message` is what is answered, None when it could not be read. `code` is the acknowledgement code, `problems` are (location, table
-    0357 code, severity, text), `at` an aware time, `control_id` our own MSH-10, `text` one sentence for a person.
+    0357 code, severity, text), `at` an aware time, `control_id` our own MSH-10, `text` one sentence for a person, `conditions` our own
+    MSH-15 and 16 (an answer in enhanced mode says NE twice: it wants none in its turn).
     """
     delimiters = _complete(message) if message else Delimiters()
     release = _release(message.version) if message else (2, 5, 1)
-    if text and not problems and (release >= (2, 7) or code not in ("AA", "CA")):
-        problems = [Problem("", "0" if code in ("AA", "CA") else "207", "I" if code in ("AA", "CA") else "E", text)]
+    accepted = code in ("AA", "CA")
+    if text and not problems and (release >= (2, 7) or not accepted):
+        problems = [Problem("", "0" if accepted else "207", "I" if accepted else "E", text)]
+    if not text and problems and release < (2, 5):
+        text = problems[0][3]  # these versions' ERR has no room for it
     answered = _safe(message.header.field(10)) if message else ""
     statement = ["MSA", code, answered]
     if text and release < (2, 7):
         statement.append(escape(text, delimiters))
-    segments = [_header(message, delimiters, release, at, control_id), delimiters.field.join(statement)]
+    segments = [_header(message, delimiters, release, at, control_id, conditions), delimiters.field.join(statement)]
     segments += _errors_by_field(problems, delimiters) if release >= (2, 5) else _errors_by_repetition(problems, delimiters)
     charset = message.charset if message else "ascii"
     return "".join(f"{segment}\r" for segment in segments).encode(charset, "replace")
 
 
-def acknowledge_batch(answers: Sequence[bytes], envelope: Envelope | None = None, *, at: datetime, control_id: str) -> bytes:
-    """The answers to a batch's messages in one BHS … BTS, or FHS … FTS around it where the sender's own batch stood in a file.
+def acknowledge_batch(answers: Sequence[bytes], around: Envelope | None = None, *, at: datetime, control_id: str) -> bytes:
+    """The answers to a batch's messages: a BHS … BTS for each that was sent, and FHS … FTS around them where the sender's stood in a file.
 
-    `envelope` is what `batches.envelope` found around the messages, None where several came without one; `control_id` is our own batch
-    control ID. Each answer stays as it is: its own header says in which delimiters and character set it was written.
+    `answers` are one a message in its order, b"" for a message whose sender wants none: each message's own MSH-15 and 16 decide. (Chapter 2,
+    "Acknowledging batches", lets a response batch hold all, the negative ones alone, or none.) `around` is what `batches.envelope` found around
+    the messages, None where several came without one; `control_id` is our own batch control ID. Each answer stays as it is: its own header says
+    in which delimiters and character set it was written. What is wrong with the sender's counts stands in BTS-2 and FTS-2, the comments.
     """
-    sent = envelope.batch if envelope else None
-    lines = [_batch_header("BHS", sent, at, control_id)]
-    closing = [f"BTS{lines[0][3]}{len(answers)}"]
-    if envelope and envelope.file:
-        lines.insert(0, _batch_header("FHS", envelope.file, at, control_id))
-        closing.append(f"FTS{lines[0][3]}1")
-    before = "".join(f"{line}\r" for line in lines).encode("utf-8")
-    after = "".join(f"{line}\r" for line in closing).encode("ascii")
-    return before + b"".join(answers) + after
+    groups = around.batches if around else (Batch(None, len(answers), ""),)
+    waiting = iter(answers)
+    written = [_written_batch(group, [next(waiting) for _ in range(group.messages)], at, control_id) for group in groups]
+    if around is None or around.file is None:
+        return b"".join(written)
+    header, separator = _batch_header("FHS", around.file, at, control_id)
+    return header + b"".join(written) + _trailer("FTS", separator, len(written), around.problem)
+
+
+def _written_batch(batch: Batch, answers: Sequence[bytes], at: datetime, control_id: str) -> bytes:
+    said = [answer for answer in answers if answer]
+    header, separator = _batch_header("BHS", batch.header, at, control_id)
+    return header + b"".join(said) + _trailer("BTS", separator, len(said), batch.problem)
+
+
+def _trailer(name: str, separator: str, count: int, comment: str) -> bytes:
+    return separator.join([name, str(count), *([comment] if comment else [])]).encode("latin-1") + b"\r"
+
+
+def parse_answers(data: bytes) -> list[Acknowledgement]:
+    """The acknowledgements in one frame: one, several, or a batch of them; a batch may hold none. Raises Malformed."""
+    pieces = split(data)
+    if not pieces and envelope(data):
+        return []
+    return [parse_acknowledgement(piece) for piece in pieces or [data]]
 
 
 def parse_acknowledgement(data: bytes) -> Acknowledgement:
@@ -112,30 +191,13 @@ def parse_acknowledgement(data: bytes) -> Acknowledgement:
     return Acknowledgement(statement.value(2), statement.value(1), "; ".join(texts))
 
 
-def asked_for(message: Message, outcome: str) -> tuple[str, ...]:
-    """The acknowledgement codes that the sender wants for an outcome (AA, AE or AR), in the order in which they are sent.
-
-    Original mode (MSH-15 and 16 both empty) gets the outcome itself. Enhanced mode gets an accept acknowledgement if MSH-15 wants one and
-    then the application's if MSH-16 does (AL always, NE never, ER on an error, SU on success). What was rejected was not accepted: CR. A
-    fault of content is told in the one acknowledgement that was asked for: CE where MSH-16 wants none.
-    """
-    accept, application = message.header.value(15).upper(), message.header.value(16).upper()
-    if not accept and not application:
-        return (outcome,)
-    if outcome == "AR":
-        return ("CR",) if _wanted(accept, False) else ("AR",) if _wanted(application, False) else ()
-    later = (outcome,) if _wanted(application, outcome == "AA") else ()
-    if outcome == "AE" and not later:
-        return ("CE",) if _wanted(accept, False) else ()
-    return ("CA", *later) if _wanted(accept, True) else later
+def _at_most_warning(severity: str) -> str:
+    return "W" if severity in ("E", "F") else severity
 
 
-def _wanted(condition: str, success: bool) -> bool:
-    """HL7 table 0155; what it does not know counts as AL, for an answer too many is better than one too few. Empty is NE."""
-    return {"": False, "NE": False, "ER": not success, "SU": success}.get(condition, True)
-
-
-def _header(message: Message | None, delimiters: Delimiters, release: tuple[int, ...], at: datetime, control_id: str) -> str:
+def _header(
+    message: Message | None, delimiters: Delimiters, release: tuple[int, ...], at: datetime, control_id: str, conditions: Sequence[str]
+) -> str:
     own = escape(control_id, delimiters)
     encoding = delimiters.component + delimiters.repetition + delimiters.escape + delimiters.subcomponent
     if message is None:
@@ -151,8 +213,10 @@ def _header(message: Message | None, delimiters: Delimiters, release: tuple[int,
     charset = _safe(header.field(18))
     fields = ["MSH", encoding, receiver, place, application, facility, _time(at), "", delimiters.component.join(structure), own]
     fields += [_safe(header.field(11)) or "P", _safe(header.field(12)) or _VERSION]
+    if conditions or charset:
+        fields += ["", "", *(conditions or ("", ""))]
     if charset:
-        fields += ["", "", "", "", "", charset]
+        fields += ["", charset]
     return delimiters.field.join(fields)
 
 
@@ -190,12 +254,13 @@ def _place(location: str) -> list[str]:
     return place
 
 
-def _batch_header(name: str, sent: tuple[str, ...] | None, at: datetime, control_id: str) -> str:
-    """BHS or FHS: the sender's delimiters and fields 3 to 6, turned round; 7 the time, 11 our control ID, 12 the sender's."""
+def _batch_header(name: str, sent: tuple[str, ...] | None, at: datetime, control_id: str) -> tuple[bytes, str]:
+    """BHS or FHS, and its separator: the sender's delimiters and fields 3 to 6, turned round; 7 the time, 11 our control ID, 12 the sender's."""
     fields = (*(sent or ("", "|", "^~\\&")), *[""] * 13)
     separator, encoding, application, facility, receiver, place = (_safe(field) for field in fields[1:7])
     own = control_id.replace(separator, " ")
-    return separator.join([name, encoding, receiver or _APPLICATION, place, application, facility, _time(at), "", "", "", own, _safe(fields[11])])
+    header = separator.join([name, encoding, receiver or _APPLICATION, place, application, facility, _time(at), "", "", "", own, _safe(fields[11])])
+    return header.encode("latin-1") + b"\r", separator
 
 
 def _complete(message: Message) -> Delimiters:

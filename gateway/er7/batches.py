@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from gateway.er7 import charsets
@@ -31,35 +33,91 @@ def split(data: bytes) -> list[bytes]:
         except UnicodeDecodeError:
             return [data]
         return [piece.decode("utf-8").encode(wide) for piece in split(text.encode("utf-8", "replace"))]
+    return [piece for piece, is_envelope in _pieces(data) if not is_envelope]
+
+
+def _pieces(data: bytes) -> Iterator[tuple[bytes, bool]]:
+    """The messages and the envelope's segments in their order, and whether each is of the envelope."""
     data = data.strip(_EDGES)
-    pieces: list[bytes] = []
     start = 0
     for head in _HEAD.finditer(data):
-        pieces.append(data[start : head.start()])
+        if piece := data[start : head.start()].strip(_EDGES):
+            yield piece, False
+        if head["envelope"]:
+            yield head["envelope"].removeprefix(codecs.BOM_UTF8), True
         start = head.start("message") if head["message"] else head.end()
-    pieces.append(data[start:])
-    return [piece for piece in (piece.strip(_EDGES) for piece in pieces) if piece]
+    if piece := data[start:].strip(_EDGES):
+        yield piece, False
+
+
+class Batch(NamedTuple):
+    """One BHS … BTS: its header's fields by number (index 1 is the separator), as sent, None where there is none; how many messages it holds;
+    and what is wrong with its trailer, "" for nothing."""
+
+    header: tuple[str, ...] | None
+    messages: int
+    problem: str
 
 
 class Envelope(NamedTuple):
-    """What stands around a batch: the fields of its FHS and of its BHS by number (index 1 is the separator), as sent; None where there is none."""
+    """What stands around messages: the fields of their FHS, None where there is none; the batches; and what is wrong with the FTS."""
 
     file: tuple[str, ...] | None
-    batch: tuple[str, ...] | None
+    batches: tuple[Batch, ...]
+    problem: str
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with any trailer: a batch that was cut off shows here."""
+        return [problem for problem in (*(batch.problem for batch in self.batches), self.problem) if problem]
 
 
 def envelope(data: bytes) -> Envelope | None:
-    """The batch envelope around the messages of `data`; None when there is none."""
+    """The batch envelope around the messages of `data`, which are counted as `split` parts them; None when there is none."""
     if not any(head in data for head in _HEADS[1:]):
         return None
-    found: dict[str, tuple[str, ...]] = {}
-    for head in _HEAD.finditer(data.strip(_EDGES)):
-        if head["envelope"]:
-            line = head["envelope"].decode("utf-8", "replace").removeprefix("\ufeff")
-            found.setdefault(line[:3], _fields(line))
-    if not found:
+    file: tuple[str, ...] | None = None
+    end: tuple[str, ...] | None = None
+    batches: list[Batch] = []
+    header: tuple[str, ...] | None = None
+    messages: int | None = None  # None while no batch is open
+    pieces = list(_pieces(data))
+    for piece, is_envelope in [*pieces, (b"", True)]:  # the end, like any header, closes a batch that was left open
+        fields = _fields(piece.decode("latin-1")) if is_envelope else ("MSH",)
+        name = fields[0]
+        if name not in ("MSH", "BTS") and messages is not None:
+            batches.append(_batch(header, messages, None))
+            header, messages = None, None
+        if name == "MSH":
+            messages = (messages or 0) + 1
+        elif name == "BHS":
+            header, messages = fields, 0
+        elif name == "BTS":
+            batches.append(_batch(header, messages or 0, fields))
+            header, messages = None, None
+        elif name == "FHS":
+            file = file or fields
+        elif name == "FTS":
+            end = fields
+    if not any(is_envelope for _, is_envelope in pieces):
         return None
-    return Envelope(found.get("FHS"), found.get("BHS"))
+    return Envelope(file, tuple(batches), _miscount("FTS", end, len(batches)) if file or end else "")
+
+
+def _batch(header: tuple[str, ...] | None, messages: int, trailer: tuple[str, ...] | None) -> Batch:
+    return Batch(header, messages, _miscount("BTS", trailer, messages) if header or trailer else "")
+
+
+def _miscount(trailer: str, fields: tuple[str, ...] | None, found: int) -> str:
+    """What is wrong with a trailer: BTS-1 counts messages, FTS-1 batches. Either may be left empty."""
+    what = "messages" if trailer == "BTS" else "batches"
+    came = f"{what} found: {found}"
+    if fields is None:
+        return f"There is no {trailer}; {came}"
+    said = fields[2].strip() if len(fields) > 2 else ""
+    if not re.fullmatch("[0-9]{0,9}", said):
+        return f"{trailer}-1 is no number; {came}"
+    return f"{trailer}-1 says {int(said)}; {came}" if said and int(said) != found else ""
 
 
 def _fields(line: str) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ class Received:
 class Outcome:
     """What came of an input, after the commit that holds it.
 
-    `answer` is the acknowledgement (hl7v2 alone). `error` is why it was refused or quarantined.
+    `answer` holds the acknowledgements (hl7v2 alone; `er7.acknowledgements.answers`), b"" where the sender wants none. `error` is why it was refused or quarantined.
     """
 
     input: int

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from gateway.er7 import reader
-from gateway.er7.acknowledgements import acknowledge
+from gateway.er7.acknowledgements import answers
 from gateway.errors import Forbidden, GatewayError, Malformed
 from gateway.fhir.parsing import parse
 from gateway.mappings.feeds.profile import FeedProfile, match
@@ -24,7 +25,8 @@ _WORTH_SAYING = ("W", "E", "F")
 
 
 Acknowledge = Callable[[str, Sequence[Report], str, int], bytes]
-"""Code, problems, one sentence for a person ("" for none), and the time of the answer (microseconds UTC) -> the acknowledgement."""
+"""What became of it (AA, AE or AR), problems, one sentence for a person ("" for none), and the time of the answer (microseconds UTC) -> the
+acknowledgements that its sender wants, one after the other; b"" where it wants none."""
 
 
 @dataclass(slots=True)
@@ -70,7 +72,8 @@ def _hl7v2(received: Received, now: int, configuration: Configuration) -> Unders
 
     def answer(code: str, reports: Sequence[Report], text: str, at: int) -> bytes:
         told = [each for each in reports if each.severity in _WORTH_SAYING]
-        return acknowledge(read, code, told, at=moment(at), control_id=_own_control_id(received, at), text=text)
+        own = partial(_own_control_id, received, at)
+        return answers(read, code, told, at=moment(at), control_id=own, text=text, mode=profile.acknowledgement)
 
     def understand_statements() -> Translation:
         assert read is not None
@@ -93,7 +96,7 @@ def not_understood(received: Received) -> Understood:
     """An input of which nothing but its bytes is known."""
 
     def answer(code: str, reports: Sequence[Report], text: str, at: int) -> bytes:
-        return acknowledge(None, code, reports, at=moment(at), control_id=_own_control_id(received, at), text=text)
+        return answers(None, code, reports, at=moment(at), control_id=partial(_own_control_id, received, at), text=text)
 
     def nothing() -> Translation:
         raise Malformed("It could not be read")
@@ -102,9 +105,9 @@ def not_understood(received: Received) -> Understood:
     return Understood("default", "", "", nothing, answer if of_hl7 else _no_acknowledgement, repeatable=of_hl7)
 
 
-def _own_control_id(received: Received, at: int) -> str:
-    """MSH-10 of our answer: another for each message and each time it is answered, and no longer than the 20 characters of the old versions."""
-    return hashlib.sha256(received.raw + at.to_bytes(8, "big")).hexdigest()[:20]
+def _own_control_id(received: Received, at: int, code: str) -> str:
+    """MSH-10 of our answer: another for each message, each of its answers and each time, and no longer than the 20 characters of the old versions."""
+    return hashlib.sha256(received.raw + at.to_bytes(8, "big") + code.encode()).hexdigest()[:20]
 
 
 def _identifiers(message: reader.Message) -> tuple[str, ...]:

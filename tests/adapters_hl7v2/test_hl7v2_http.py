@@ -54,7 +54,7 @@ def post() -> Callable[..., httpx.Response]:
         (b"\x0b" + adt("1") + b"\x1c\r", MEDIA_TYPE, 200, MEDIA_TYPE, [("1", "AA")]),
         (adt("bad"), MEDIA_TYPE, 200, MEDIA_TYPE, [("bad", "AE")]),  # an answer was given: the status is of the transport
         (adt("1") + adt("2"), MEDIA_TYPE, 200, MEDIA_TYPE, [("1", "AA"), ("2", "AA")]),
-        (adt("down"), MEDIA_TYPE, 503, MEDIA_TYPE, [("", "AR")]),
+        (adt("down"), MEDIA_TYPE, 503, MEDIA_TYPE, [("down", "AR")]),
         (b" \r\n", MEDIA_TYPE, 400, MEDIA_TYPE, [("", "AR")]),
         (adt("1") * 20, MEDIA_TYPE, 413, MEDIA_TYPE, [("", "AR")]),
         (adt("1"), "application/json", 415, MEDIA_TYPE, [("", "AR")]),

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from gateway.er7.acknowledgements import Problem, acknowledge, acknowledge_batch, asked_for, parse_acknowledgement
-from gateway.er7.batches import envelope
+from gateway.er7.acknowledgements import Problem, acknowledge, acknowledge_batch, answers, apart, one_of, parse_acknowledgement, parse_answers
+from gateway.er7.batches import envelope, split
 from gateway.er7.reader import read
 from gateway.errors import Malformed
 
@@ -54,6 +54,29 @@ GOLDEN = {
         "MSH|^~\\&|GATE|COUNTY|ADT^1.2^ISO|STMARY|20261122101530-0600||ACK^A03|g1|T|2.3\r"
         "MSA|AE|4711|Quarantined.\r"
         "ERR|PID^1^7^102&Data type error&HL70357~PV1^1^19^101&Required field missing&HL70357\r",
+    ),
+    "2.3, whose ERR has no room for words": (
+        header("2.3", "ADT^A03"),
+        "AA",
+        [BAD_DATE],
+        "",
+        "MSH|^~\\&|GATE|COUNTY|ADT^1.2^ISO|STMARY|20261122101530-0600||ACK^A03|g1|T|2.3\r"
+        "MSA|AA|4711|PID-7 is not a date.\r"
+        "ERR|PID^1^7^102&Data type error&HL70357\r",
+    ),
+    "2.3.1, the first with a structure in MSH-9": (
+        header("2.3.1", "ADT^A03^ADT_A03"),
+        "AA",
+        [],
+        "",
+        "MSH|^~\\&|GATE|COUNTY|ADT^1.2^ISO|STMARY|20261122101530-0600||ACK^A03^ACK|g1|T|2.3.1\rMSA|AA|4711\r",
+    ),
+    "an odd control ID comes back as it was sent": (
+        b"MSH|^~\\&|A|B|||2026||ADT^A01| 4\\T\\7^x&y~\t'\"<>#|P|2.5",
+        "AA",
+        [],
+        "",
+        "MSH|^~\\&|||A|B|20261122101530-0600||ACK^A01^ACK|g1|P|2.5\rMSA|AA| 4\\T\\7^x&y~\t'\"<>#\r",
     ),
     "2.1, no event in MSH-9": (
         header("2.1", "ADT^A03"),
@@ -140,49 +163,56 @@ def test_the_senders_header_stays_itself_where_it_declares_few_delimiters() -> N
     assert read_back.segments[2].value(8) == "A & B"
 
 
-BATCHES = [
-    (
-        b"BHS|^~\\&|ADT|STMARY|GATE|COUNTY|2026||||B7\rMSH|^~\\&|\rBTS|1",
-        "BHS|^~\\&|GATE|COUNTY|ADT|STMARY|20261122101530-0600||||g1|B7\r{answers}BTS|2\r",
+BATCHES = {
+    "one batch": (
+        b"BHS|^~\\&|ADT|STMARY|GATE|COUNTY|2026||||B7\r{messages}BTS|2\r",
+        "BHS|^~\\&|GATE|COUNTY|ADT|STMARY|20261122101530-0600||||g1|B7\r{0}{1}BTS|2\r",
     ),
-    (
-        b"FHS#!@%*#ADT#STMARY#####F1\rBHS|^~\\&|\rMSH|^~\\&|\rBTS|1\rFTS|1",
-        "FHS#!@%*#GATEWAY##ADT#STMARY#20261122101530-0600####g1#\rBHS|^~\\&|GATEWAY||||20261122101530-0600||||g1|\r{answers}BTS|2\rFTS#1\r",
+    "a batch in a file, in other delimiters": (
+        b"FHS#!@%*#ADT#STMARY#####F1\rBHS|^~\\&|\r{messages}BTS|2\rFTS#1",
+        "FHS#!@%*#GATEWAY##ADT#STMARY#20261122101530-0600####g1#\rBHS|^~\\&|GATEWAY||||20261122101530-0600||||g1|\r{0}{1}BTS|2\rFTS#1\r",
     ),
-    (b"MSH|^~\\&|\rMSH|^~\\&|", "BHS|^~\\&|GATEWAY||||20261122101530-0600||||g1|\r{answers}BTS|2\r"),
-]
+    "a batch for each batch": (
+        b"FHS|^~\\&|A\rBHS|^~\\&|A||||||||B1\r{0}BTS|1\rBHS|^~\\&|B||||||||B2\r{1}BTS|1\rFTS|2",
+        "FHS|^~\\&|GATEWAY||A||20261122101530-0600||||g1|\rBHS|^~\\&|GATEWAY||A||20261122101530-0600||||g1|B1\r{0}BTS|1\r"
+        "BHS|^~\\&|GATEWAY||B||20261122101530-0600||||g1|B2\r{1}BTS|1\rFTS|2\r",
+    ),
+    "counts that are wrong are told of": (
+        b"FHS|^~\\&|A\rBHS|^~\\&|A\r{messages}BTS|003\rFTS|two",
+        "FHS|^~\\&|GATEWAY||A||20261122101530-0600||||g1|\rBHS|^~\\&|GATEWAY||A||20261122101530-0600||||g1|\r"
+        "{0}{1}BTS|2|BTS-1 says 3; messages found: 2\rFTS|1|FTS-1 is no number; batches found: 1\r",
+    ),
+    "a batch that was cut off is told of": (
+        b"BHS|^~\\&|A\r{messages}",
+        "BHS|^~\\&|GATEWAY||A||20261122101530-0600||||g1|\r{0}{1}BTS|2|There is no BTS; messages found: 2\r",
+    ),
+    "a trailer without its header": (
+        b"{messages}BTS|2",
+        "BHS|^~\\&|GATEWAY||||20261122101530-0600||||g1|\r{0}{1}BTS|2\r",
+    ),
+    "no envelope": (b"{messages}", "BHS|^~\\&|GATEWAY||||20261122101530-0600||||g1|\r{0}{1}BTS|2\r"),
+    "a name that is no UTF-8": (
+        b"BHS|^~\\&|M\xfcller\r{messages}BTS|2",
+        "BHS|^~\\&|GATEWAY||M\xfcller||20261122101530-0600||||g1|\r{0}{1}BTS|2\r",
+    ),
+}
 
 
-@pytest.mark.parametrize(("sent", "expected"), BATCHES)
+@pytest.mark.parametrize(("sent", "expected"), BATCHES.values(), ids=BATCHES)
 def test_a_batch_is_answered_in_a_batch(sent: bytes, expected: str) -> None:
-    answers = [acknowledge(read(header("2.5")), "AA", at=AT, control_id=number) for number in ("1", "2")]
-    batch = acknowledge_batch(answers, envelope(sent), at=AT, control_id="g1")
-    assert batch.decode() == expected.format(answers=b"".join(answers).decode())
+    first, second = header("2.5") + b"\r", header("2.5").replace(b"4711", b"4712") + b"\r"
+    sent = sent.replace(b"{messages}", first + second).replace(b"{0}", first).replace(b"{1}", second)
+    said = [acknowledge(read(message), "AA", at=AT, control_id="g") for message in split(sent)]
+    batch = acknowledge_batch(said, envelope(sent), at=AT, control_id="g1")
+    assert batch.decode("latin-1") == expected.format(*(answer.decode() for answer in said))
 
 
-# MSH-15, MSH-16 -> what is sent for AA, AE, AR (HL7 v2 chapter 2, enhanced mode; table 0155)
-ASKED = [
-    ("", "", ("AA",), ("AE",), ("AR",)),
-    ("AL", "NE", ("CA",), ("CE",), ("CR",)),
-    ("AL", "", ("CA",), ("CE",), ("CR",)),
-    ("AL", "AL", ("CA", "AA"), ("CA", "AE"), ("CR",)),
-    ("NE", "AL", ("AA",), ("AE",), ("AR",)),
-    ("NE", "NE", (), (), ()),
-    ("ER", "NE", (), ("CE",), ("CR",)),
-    ("SU", "NE", ("CA",), (), ()),
-    ("NE", "ER", (), ("AE",), ("AR",)),
-    ("NE", "SU", ("AA",), (), ()),
-    ("al", "er", ("CA",), ("CA", "AE"), ("CR",)),
-    ("?", "", ("CA",), ("CE",), ("CR",)),
-]
-
-
-@pytest.mark.parametrize(("accept", "application", "accepted", "faulty", "rejected"), ASKED)
-def test_the_sender_gets_the_acknowledgements_it_asked_for(
-    accept: str, application: str, accepted: tuple[str, ...], faulty: tuple[str, ...], rejected: tuple[str, ...]
-) -> None:
-    message = read(header("2.5", more=f"|||{accept}|{application}"))
-    assert [asked_for(message, outcome) for outcome in ("AA", "AE", "AR")] == [accepted, faulty, rejected]
+def test_a_message_whose_sender_wants_no_answer_has_no_place_in_the_batch_and_is_not_counted() -> None:
+    answer = acknowledge(read(header("2.5")), "AA", at=AT, control_id="g")
+    batch = acknowledge_batch([b"", answer, b""], None, at=AT, control_id="g1")
+    assert batch.split(b"\r")[-2] == b"BTS|1"
+    assert parse_answers(batch) == [("4711", "AA", "")]
+    assert parse_answers(acknowledge_batch([b""], None, at=AT, control_id="g1")) == []
 
 
 @pytest.mark.parametrize(
@@ -207,3 +237,37 @@ def test_what_is_no_acknowledgement_is_malformed(answer: bytes) -> None:
 def test_the_time_of_an_answer_has_its_offset() -> None:
     answer = acknowledge(None, "AR", at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), control_id="g")
     assert read(answer).timestamp == "20260102030405+0000"
+
+
+def own(code: str) -> str:
+    return f"our-{code}"
+
+
+def test_in_enhanced_mode_each_answer_is_a_message_of_its_own_and_wants_none_in_its_turn() -> None:
+    message = read(header("2.5.1", more="|||AL|AL||8859/1"))
+    sent = answers(message, "AE", [NO_VISIT], at=AT, control_id=own, text="Quarantined.")
+    head = "MSH|^~\\&|GATE|COUNTY|ADT^1.2^ISO|STMARY|20261122101530-0600||ACK^A03^ACK|our-{}|T|2.5.1|||NE|NE||8859/1\r"
+    accepted = head.format("CA") + "MSA|CA|4711\r"
+    faulty = head.format("AE") + "MSA|AE|4711|Quarantined.\rERR||PV1^1^19^1|101^Required field missing^HL70357|E||||There is no visit number.\r"
+    assert [answer.decode() for answer in apart(sent)] == [accepted, faulty]
+    assert one_of(sent).decode() == faulty
+    assert parse_answers(sent) == [("4711", "CA", ""), ("4711", "AE", "Quarantined.")]
+
+
+def test_an_accept_acknowledgement_alone_tells_of_faults_as_warnings() -> None:
+    message = read(header("2.7", more="|||AL|NE"))
+    assert answers(message, "AE", [NO_VISIT], at=AT, control_id=own, text="Quarantined.").decode() == (
+        "MSH|^~\\&|GATE|COUNTY|ADT^1.2^ISO|STMARY|20261122101530-0600||ACK^A03^ACK|our-CA|T|2.7|||NE|NE\r"
+        "MSA|CA|4711\rERR||PV1^1^19^1|101^Required field missing^HL70357|W||||There is no visit number.\r"
+    )
+
+
+def test_a_message_that_cannot_be_read_is_answered_in_original_mode() -> None:
+    for outcome, code in (("AR", "AR"), ("CE", "AR"), ("AE", "AE")):
+        assert [answer[:2] for answer in parse_answers(answers(None, outcome, at=AT, control_id=own))] == [("", code)]
+
+
+def test_nothing_to_send_is_nothing() -> None:
+    assert apart(b"") == []
+    assert one_of(b"") == b""
+    assert answers(read(header("2.5", more="|||NE|NE")), "AE", [NO_VISIT], at=AT, control_id=own) == b""

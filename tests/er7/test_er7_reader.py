@@ -214,7 +214,9 @@ def test_a_wide_file_is_split_and_each_piece_stays_wide() -> None:
 def test_the_envelope_of_a_batch_is_found() -> None:
     found = envelope(b"FHS|^~\\&|X\rBHS|^~\\&|Y|Z\r" + A + b"\rBTS|1\r")
     assert found is not None
-    assert (found.file, found.batch) == (("FHS", "|", "^~\\&", "X"), ("BHS", "|", "^~\\&", "Y", "Z"))
+    assert found.file == ("FHS", "|", "^~\\&", "X")
+    assert [(batch.header, batch.messages) for batch in found.batches] == [(("BHS", "|", "^~\\&", "Y", "Z"), 1)]
+    assert found.problems == ["There is no FTS; batches found: 1"]
     assert envelope(A) is None
 
 

@@ -6,9 +6,11 @@ The answer has the media type of the request. The character set is MSH-18's, as 
 Status: 200 whenever there is an acknowledgement of a message, AE and AR too. The answer is then the acknowledgement, and a sender that reads
 the status alone must not send for ever what will be refused for ever, as many do on 5xx, nor throw away the ERR segment, as many do on 4xx.
 Other statuses are for bodies that were not read as messages (400 empty, 413 too large, 415 another media type), with an AR that says so, and
-503 where a message could not be handled and has no answer: it was not taken, and is to be sent again.
+503 where a message could not be committed, with AR (CE in enhanced mode): it is to be sent again.
 
-One message is answered by one ACK; a batch, or several messages in one body, by a batch of ACKs in their order.
+One message is answered by one ACK; a batch, or several messages in one body, by a batch of ACKs in their order. HL7 over HTTP (HAPI's
+specification) knows one response message to a request, so where a sender in enhanced mode wants both answers it gets the application's, which
+tells that the message was accepted too; and 204 without a body where it wants none.
 """
 
 from __future__ import annotations
@@ -17,18 +19,22 @@ import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+import structlog
 from fastapi import APIRouter, Request, Response
 
 from gateway.adapters.hl7v2.mllp import refusal
-from gateway.er7.acknowledgements import acknowledge_batch
+from gateway.er7.acknowledgements import acknowledge_batch, one_of
 from gateway.er7.batches import envelope, split
 from gateway.errors import Malformed, TooLarge, Unavailable
+
+log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "x-application/hl7-v2+er7"
 _MEDIA_TYPES = (MEDIA_TYPE, "application/hl7-v2+er7", "application/hl7-v2", "x-application/hl7-v2", "text/hl7v2", "text/plain")
 
 Handle = Callable[[bytes, Request], Awaitable[bytes | None]]
-"""One message -> its answer; b"" where the sender wants none, None where it could not be taken."""
+"""One message -> its answers, one after the other as `acknowledgements.answers` makes them; b"" where the sender wants none, None where nothing was
+committed."""
 
 
 class _WrongMediaType(Malformed):
@@ -49,14 +55,15 @@ def router(handle: Handle, *, admit: Admit = lambda request: None, body_bytes: i
         media_type = _media_type(request) if _media_type(request) in _MEDIA_TYPES else MEDIA_TYPE
         try:
             body = await _body(request, body_bytes)
-            return Response(await _answer(body, request, handle), headers={"content-type": media_type})
-        except (Malformed, TooLarge, Unavailable) as error:
-            return Response(refusal(error), status_code=error.status, headers={"content-type": media_type})
+            status, answer = await _answer(body, request, handle)
+        except (Malformed, TooLarge) as error:
+            status, answer = error.status, refusal(error)
+        return Response(answer, status_code=status, headers={"content-type": media_type} if answer else None)
 
     return routes
 
 
-async def _answer(body: bytes, request: Request, handle: Handle) -> bytes:
+async def _answer(body: bytes, request: Request, handle: Handle) -> tuple[int, bytes]:
     messages = split(body)
     if not messages:
         raise Malformed("The body is empty", advice="Send one message or more.")
@@ -64,12 +71,17 @@ async def _answer(body: bytes, request: Request, handle: Handle) -> bytes:
     for message in messages:
         answer = await handle(message, request)
         if answer is None:
-            raise Unavailable("The message could not be taken now", advice="Send it again later.")
-        answers.append(answer)
+            unavailable = Unavailable("The message could not be taken now", advice="Send it again later.")
+            return unavailable.status, refusal(unavailable, message if len(messages) == 1 else b"")
+        answers.append(one_of(answer))
     around = envelope(body)
+    for problem in around.problems if around else []:
+        log.warning("batch does not agree with its trailer", problem=problem)
+    if around is None and not any(answers):
+        return 204, b""
     if around is None and len(answers) == 1:
-        return answers[0]
-    return acknowledge_batch(answers, around, at=datetime.now(UTC), control_id=secrets.token_hex(10))
+        return 200, answers[0]
+    return 200, acknowledge_batch(answers, around, at=datetime.now(UTC), control_id=secrets.token_hex(10))
 
 
 def _media_type(request: Request) -> str:

@@ -3,6 +3,11 @@
 A connection is read no further while `Limits.in_flight` of its messages are being handled, so that a fast sender waits in its own socket
 and not in our memory. What was taken whole is handled and answered even when the listener closes; what was not is forgotten, and the
 sender, which has no answer, sends it again.
+
+A sender in enhanced mode may be owed two answers: each goes out in a frame of its own over the same connection, the accept acknowledgement
+first, both after the commit; or none: then nothing is written, and the next message is taken. A batch is answered by one batch, one answer a
+message. What could not be committed is answered CE where the sender is in enhanced mode and wants to hear of it; for any other the connection
+closes unanswered, since many senders take AR for the last word and would drop the message.
 """
 
 from __future__ import annotations
@@ -22,11 +27,12 @@ from typing import NamedTuple
 import structlog
 
 from gateway.adapters.hl7v2.frames import Framer, framed
-from gateway.er7.acknowledgements import acknowledge, acknowledge_batch
+from gateway.er7.acknowledgement_mode import enhanced
+from gateway.er7.acknowledgements import acknowledge, acknowledge_batch, answers, apart, one_of
 from gateway.er7.batches import Envelope, envelope
 from gateway.er7.problems import Problem
-from gateway.er7.reader import read, split
-from gateway.errors import GatewayError, Malformed, TooLarge, Usage
+from gateway.er7.reader import Message, read, split
+from gateway.errors import GatewayError, Malformed, TooLarge, Unavailable, Usage
 
 log = structlog.get_logger(__name__)
 
@@ -40,10 +46,12 @@ class Peer(NamedTuple):
 
 
 Handle = Callable[[bytes, Peer], Awaitable[bytes | None]]
-"""One message -> its answer. b"" answers nothing (enhanced mode, where the sender wants none); None closes the connection unanswered."""
+"""One message -> its answers, one after the other as `acknowledgements.answers` makes them; b"" where the sender wants none, None where nothing was
+committed."""
 
 
 _Job = Callable[[], Coroutine[None, None, bytes | None]]
+"""What is to be written when it is done, in its frames; None closes the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,20 +242,27 @@ class _Connection(asyncio.Protocol):
         return [partial(self._handle, message) for message in messages]
 
     async def _handle(self, message: bytes) -> bytes | None:
+        answer = await self._answer(message)
+        return None if answer is None else b"".join(map(framed, apart(answer)))
+
+    async def _answer(self, message: bytes) -> bytes | None:
         try:
-            return await self._listener.handle(message, self._peer)
+            answer = await self._listener.handle(message, self._peer)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the connection's other work, and its text may hold PHI
             log.error("mllp message could not be handled", error=type(error).__name__, peer=self._peer.host)
-            return None
+            answer = None
+        return not_taken(message) if answer is None else answer
 
     async def _handle_batch(self, messages: list[bytes], around: Envelope) -> bytes | None:
-        answers = []
-        for message in messages:
-            answer = await self._handle(message)
-            if answer is None:
-                return None
-            answers.append(answer)
-        return acknowledge_batch(answers, around, at=_now(), control_id=_control_id())
+        for problem in around.problems:
+            log.warning("batch does not agree with its trailer", problem=problem, peer=self._peer.host)
+        told: list[bytes] = []
+        for begin in range(0, len(messages), self._limits.in_flight):
+            for answer in await asyncio.gather(*map(self._answer, messages[begin : begin + self._limits.in_flight])):
+                if answer is None:
+                    return None
+                told.append(one_of(answer))
+        return framed(acknowledge_batch(told, around, at=_now(), control_id=_control_id()))
 
     def _proceed(self) -> None:
         """Write the answers that are due, begin what may begin, read on or not, and close when it is over."""
@@ -281,7 +296,7 @@ class _Connection(asyncio.Protocol):
             self._transport.close()  # after the answers written before it; the sender sends the rest again
         elif answer:
             self._active = self._loop.time()
-            self._transport.write(framed(answer))
+            self._transport.write(answer)
 
     def _refuse(self, error: GatewayError, head: bytes = b"") -> None:
         """Answer AR with the reason, after the answers that are due, and take nothing more."""
@@ -326,19 +341,33 @@ class _Connection(asyncio.Protocol):
 
 
 def refusal(error: GatewayError, head: bytes = b"") -> bytes:
-    """The answer to what is refused before it is read whole; `head` is its beginning, whose MSH names the message if it can be read."""
-    message = None
-    if head:
-        try:
-            message = read(re.split(rb"[\r\n]", head.lstrip(), maxsplit=1)[0])
-        except GatewayError:
-            message = None
+    """The answer to what is refused before it is read whole; `head` is its beginning, whose MSH names the message if it can be read.
+
+    The message alone decides in which mode it is answered (its sender's profile is not known here); b"" where its sender wants no answer.
+    """
+    outcome = "CE" if isinstance(error, Unavailable) else error.acknowledgement
     problem = Problem(error.location, error.condition, "E", str(error))
-    return acknowledge(message, error.acknowledgement, [problem], at=_now(), control_id=_control_id(), text=error.message)
+    return answers(_head(head), outcome, [problem], at=_now(), control_id=lambda code: _control_id(), text=error.message)
+
+
+def not_taken(message: bytes) -> bytes | None:
+    """What a sender is told of a message that could not be committed: CE in enhanced mode, if it wants to hear of it; None, nothing, to any other."""
+    head = _head(message)
+    if head is None or not enhanced(head):
+        return None
+    return refusal(Unavailable("The message could not be taken now", advice="Send it again later."), message) or None
+
+
+def _head(data: bytes) -> Message | None:
+    """The MSH at the beginning of `data`; None if it cannot be read."""
+    try:
+        return read(re.split(rb"[\r\n]", data.lstrip(), maxsplit=1)[0]) if data else None
+    except GatewayError:
+        return None
 
 
 async def _said(answer: bytes) -> bytes:
-    return answer
+    return framed(answer) if answer else b""
 
 
 def _peer(transport: asyncio.Transport) -> Peer:

@@ -1,20 +1,29 @@
-"""The MLLP sender: one message at a time over one connection, and the answer that belongs to it."""
+"""The MLLP sender: one message at a time over one connection, and the answers that belong to it.
+
+A receiver may read the acknowledgement conditions (MSH-15, MSH-16) as the standard does, or take them for original mode; which, the sender
+cannot know. So it waits for those answers alone that are certain: for one where both are empty, for an accept acknowledgement where MSH-15 is
+AL, for the application's where MSH-16 is AL. An application's answer, or a refused accept, ends the exchange in any case. What comes
+otherwise (ER, SU) is read along with a later message's answers, or when the connection is ended.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl as tls
+from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
 
 from gateway.adapters.hl7v2.frames import Framer, framed
-from gateway.er7.acknowledgements import Acknowledgement, asked_for, parse_acknowledgement
+from gateway.er7.acknowledgement_mode import conditions
+from gateway.er7.acknowledgements import Acknowledgement, parse_answers
 from gateway.er7.reader import read, split
 from gateway.errors import Malformed, Unavailable, Usage
 
@@ -23,6 +32,11 @@ __all__ = ["Acknowledgement", "Address", "Sender", "parse_url", "send_file"]
 log = structlog.get_logger(__name__)
 
 _ANSWER_BYTES = 16 * 1024 * 1024
+_LAST_WORDS = 2.0
+"""Seconds that a receiver has for answers that may come or not, once everything was sent."""
+
+Until = Literal["", "one answer", "the application's answer"]
+"""What ends the exchange about a message; "" where no answer is certain to come."""
 
 
 class Address(NamedTuple):
@@ -61,9 +75,9 @@ class Sender:
         self._attempts = attempts
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._framer = Framer(_ANSWER_BYTES)
-        self._answers: list[bytes] = []
+        self._answers: deque[Acknowledgement] = deque()
         self.skipped: list[Acknowledgement] = []
-        """Answers that belonged to no message under way: late ones, mostly."""
+        """Answers that `send` met and that belonged to no message under way: late ones, mostly."""
 
     async def __aenter__(self) -> Self:
         async for attempt in self._attempting():
@@ -77,13 +91,29 @@ class Sender:
     async def send(self, message: bytes) -> Acknowledgement:
         """Send one message and wait for the answer that names its MSH-10 in MSA-2; for the application's, where an accept precedes it.
 
-        A message whose control ID cannot be read takes the answer that names none. Raises Unavailable when no answer is to be had.
+        A message whose control ID cannot be read takes the answer that names none. Raises Unavailable when no answer is to be had, Usage for a
+        message that asks for none.
         """
-        control_id, last = _expected(message)
+        control_id, until = _expected(message)
+        if not until:
+            raise Usage("The message asks for no answer", location="MSH-15", advice="Leave MSH-15 and MSH-16 empty, or write AL.")
+        *before, last = await self.exchange(message)
+        for answer in before:
+            if answer.control_id != control_id:
+                self.skipped.append(answer)
+                log.warning("an answer belongs to no message under way", code=answer.code)
+        return last
+
+    async def exchange(self, message: bytes) -> list[Acknowledgement]:
+        """Send one message and wait for the answers that it is certain to get; all answers that came meanwhile, in their order, late ones too.
+
+        Raises Unavailable when no answer is to be had.
+        """
+        control_id, until = _expected(message)
         async for attempt in self._attempting():
             with attempt:
                 try:
-                    return await asyncio.wait_for(self._exchange(message, control_id, last), self._timeout)
+                    return await asyncio.wait_for(self._exchange(message, control_id, until), self._timeout)
                 except TimeoutError:
                     await self._disconnect()  # its answer must not be there when the next message waits for its own
                     raise Unavailable("The receiver did not answer in time", advice="The message may have been taken; send it again.") from None
@@ -92,35 +122,53 @@ class Sender:
                     raise
         raise AssertionError("attempts end in an answer or an error")
 
-    async def _exchange(self, message: bytes, control_id: str, last: str) -> Acknowledgement:
+    async def last_words(self) -> list[Acknowledgement]:
+        """Say that nothing more is sent, and take the answers that still come: for a while, for the receiver may have none to give."""
+        answers: list[Acknowledgement] = []
+        if self._streams is not None:
+            with contextlib.suppress(OSError):
+                if self._streams[1].can_write_eof():
+                    self._streams[1].write_eof()
+                await self._gather(answers, min(_LAST_WORDS, self._timeout))
+        return answers
+
+    async def _exchange(self, message: bytes, control_id: str, until: Until) -> list[Acknowledgement]:
         _, writer = self._streams or await self._connect()
         writer.write(framed(message))
         await writer.drain()
+        answers: list[Acknowledgement] = []
+        if not until:
+            await self._gather(answers, 0)  # what came for earlier ones must not pile up
+            return answers
         while True:
-            answer = parse_acknowledgement(await self._receive())
-            if answer.control_id != control_id:
-                self.skipped.append(answer)
-                log.warning("an answer belongs to no message under way", code=answer.code)
-            elif last == "application" and answer.code == "CA":
-                continue
-            else:
-                return answer
+            answer = await self._receive()
+            answers.append(answer)
+            if answer.control_id == control_id and (until == "one answer" or answer.code != "CA"):
+                return answers
 
-    async def _receive(self) -> bytes:
+    async def _gather(self, answers: list[Acknowledgement], seconds: float) -> None:
+        """Take the answers that come within so many seconds; with 0, those that have come."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    answers.append(await self._receive())
+
+    async def _receive(self) -> Acknowledgement:
         assert self._streams is not None
         reader, _ = self._streams
         while not self._answers:
             data = await reader.read(65_536)
             if not data:
                 raise ConnectionResetError("closed before the answer")
-            self._answers = self._framer.feed(data)
+            for frame in self._framer.feed(data):
+                self._answers += parse_answers(frame)
             if self._framer.oversized is not None:
                 raise Malformed("The answer is larger than any acknowledgement")
-        return self._answers.pop(0)
+        return self._answers.popleft()
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         host, port, _ = self._address
-        self._framer, self._answers = Framer(_ANSWER_BYTES), []
+        self._framer, self._answers = Framer(_ANSWER_BYTES), deque()
         self._streams = await asyncio.wait_for(asyncio.open_connection(host, port, ssl=self._ssl), self._timeout)
         return self._streams
 
@@ -143,21 +191,42 @@ class Sender:
 
 
 async def send_file(path: Path, url: str, *, ssl: tls.SSLContext | None = None, timeout: float = 30.0) -> AsyncIterator[Acknowledgement]:
-    """Send every message of a file (one, many, or a batch), in order, one after the other's answer; yields the answers."""
+    """Send every message of a file (one, many, or those of a batch), in order, one after the other's answers; yields all answers as they come.
+
+    Raises Malformed for a file without any.
+    """
     messages = split(await asyncio.to_thread(path.read_bytes))
+    if not messages:
+        raise Malformed("The file holds no message")
     async with Sender(url, ssl=ssl, timeout=timeout) as sender:
         for message in messages:
-            yield await sender.send(message)
+            for answer in await sender.exchange(message):
+                yield answer
+        if any(_may_get_more(message) for message in messages):
+            for answer in await sender.last_words():
+                yield answer
 
 
-def _expected(message: bytes) -> tuple[str, str]:
-    """(MSH-10, which answer ends the exchange: "accept" or "application") of a message that is about to be sent."""
+def _expected(message: bytes) -> tuple[str, Until]:
+    """(MSH-10, what ends the exchange) of a message that is about to be sent."""
     try:
         sent = read(message)
     except Malformed:
-        return "", "accept"
-    asked = asked_for(sent, "AA")
-    return sent.control_id, "application" if asked and asked[-1] == "AA" else "accept"
+        return "", "one answer"
+    accept, application = conditions(sent)
+    if application == "AL":
+        return sent.control_id, "the application's answer"
+    return sent.control_id, "one answer" if accept == "AL" or not (accept or application) else ""
+
+
+def _may_get_more(message: bytes) -> bool:
+    """Whether an answer may come that its exchange did not wait for."""
+    try:
+        asked = conditions(read(message))
+    except Malformed:
+        return False
+    half = "" in asked and "NE" in asked  # nothing by the standard, one answer by the receivers that take it for original mode
+    return half or not {"AL", "NE", ""}.issuperset(asked)
 
 
 def _unreachable(state: RetryCallState) -> None:
