@@ -27,7 +27,7 @@ import orjson
 
 from gateway.er7 import reader
 from gateway.mappings.feeds.profile import FeedProfile
-from gateway.mappings.hl7v2.bundle import bundle
+from gateway.mappings.hl7v2.bundle import serialized
 from gateway.mappings.hl7v2.translate import translate
 from gateway.records.ids import identifier
 
@@ -111,7 +111,7 @@ def read_forty(data: bytes = MESSAGE) -> None:
 
 def convert(data: bytes = MESSAGE) -> bytes:
     """The whole of step 2."""
-    return orjson.dumps(bundle(translate(reader.read(data), PROFILE, RECEIVED, identify), identify))
+    return serialized(translate(reader.read(data), PROFILE, RECEIVED, identify), identify)
 
 
 def rates(rounds: int = 12, each: int = 500) -> tuple[float, float, float]:

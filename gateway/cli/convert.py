@@ -7,12 +7,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import orjson
-
 from gateway.er7 import reader
 from gateway.errors import GatewayError, Usage
 from gateway.mappings.feeds.profile import FeedProfile, match
-from gateway.mappings.hl7v2.bundle import bundle
+from gateway.mappings.hl7v2.bundle import serialized
 from gateway.mappings.hl7v2.translate import translate
 from gateway.records.ids import identifier
 
@@ -34,7 +32,7 @@ def convert_file(path: str, feed: str, config: Path | None) -> int:
             if profile.charset and not message.header.value(18):
                 message = reader.read(raw, profile.charset)
             translation = translate(message, profile, time.time_ns() // 1000, identify)
-            line = orjson.dumps(bundle(translation, identify)) + b"\n"
+            line = serialized(translation, identify) + b"\n"
         except GatewayError as error:
             refused += 1
             print(f"message {number}: {error}", file=sys.stderr)

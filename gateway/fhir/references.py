@@ -84,6 +84,9 @@ ENCOUNTER: dict[str, str] = {
 }
 """Resource type -> the element that refers to the encounter. An Appointment has none (Encounter.appointment points back at it)."""
 
+_PLAIN = frozenset(where for where in (*PATIENT.values(), *ENCOUNTER.values()) if where.isalpha())
+"""Elements that hold one reference, as most of those do."""
+
 
 def place(resource: Json, patient: str | None, encounter: str | None = None) -> Json:
     """The resource with its patient ("Patient/…") and encounter ("Encounter/…") said where its type says them; a reference that is None is left out.
@@ -91,15 +94,22 @@ def place(resource: Json, patient: str | None, encounter: str | None = None) -> 
     The given resource is not changed. Lists are replaced by longer ones; the patient becomes an Appointment's first participant unless a patient
     already takes part.
     """
-    placed = dict(resource)
+    placed = resource.copy()
     kind = resource["resourceType"]
-    if patient is not None and kind in PATIENT:
-        if kind == "Appointment":
+    where = PATIENT.get(kind)
+    if where is not None and patient is not None:
+        if where in _PLAIN:
+            placed[where] = {"reference": patient}
+        elif kind == "Appointment":
             placed["participant"] = _with_patient(resource.get("participant", []), patient)
         else:
-            _put(placed, PATIENT[kind], patient)
-    if encounter is not None and kind in ENCOUNTER:
-        _put(placed, ENCOUNTER[kind], encounter)
+            _put(placed, where, patient)
+    where = ENCOUNTER.get(kind)
+    if where is not None and encounter is not None:
+        if where in _PLAIN:
+            placed[where] = {"reference": encounter}
+        else:
+            _put(placed, where, encounter)
     return placed
 
 
@@ -110,9 +120,6 @@ def _with_patient(participants: list[Json], patient: str) -> list[Json]:
 
 
 def _put(resource: Json, path: str, reference: str) -> None:
-    if path.isalpha():  # a plain element, as most are
-        resource[path] = {"reference": reference}
-        return
     parent, _, element = path.rpartition(".")
     if parent:
         resource[parent] = dict(resource.get(parent, {}))

@@ -7,7 +7,6 @@ which id is known only here. Members of a team are told one by one, and make one
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from gateway.fhir.references import place
 from gateway.records.statements import Fragment, Identify, Json
@@ -15,7 +14,8 @@ from gateway.records.statements import Fragment, Identify, Json
 _LOCAL = "urn:gateway:local:"
 PERSON = f"{_LOCAL}Patient"
 """What a reference says that means the person themselves."""
-_REFERRING = frozenset(("CareTeam", "Coverage", "DiagnosticReport", "AllergyIntolerance"))
+_REFERRING = {"AllergyIntolerance": "recorder", "CareTeam": "participant.member", "Coverage": "subscriber", "DiagnosticReport": "result"}
+"""Resource type -> the element by which a fragment may refer to the person or to another fragment: one, or a list, of references or of what holds one."""
 _TEAM = "care-team"
 _UNKNOWN_ROLE: list[Json] = [
     {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK", "display": "unknown"}], "text": "unknown"}
@@ -31,16 +31,15 @@ def placed(fragments: Iterable[Fragment], key: str, patient: str, encounter: str
     """The resources of a subject known by `key`; `patient` and `encounter` are references ("Patient/…")."""
     found: list[Json] = []
     members: list[Json] = []
-    for fragment in fragments:
-        resource = fragment.resource
+    for resource, name, _, _ in fragments:
         kind = resource["resourceType"]
         if kind in _REFERRING:
-            resource = _resolved(resource, key, patient, identify)
+            resource = _resolved(resource, _REFERRING[kind], key, patient, identify)
             if kind == "CareTeam":
                 members.append(resource)
                 continue
         resource = place(resource, patient, encounter)
-        resource["id"] = identify(kind, f"{key}|{fragment.local}")
+        resource["id"] = identify(kind, f"{key}|{name}")
         found.append(resource)
     if members:
         found.append(place({**_team(members), "id": identify("CareTeam", f"{key}|{_TEAM}")}, patient, encounter))
@@ -68,23 +67,20 @@ def _team(members: list[Json]) -> Json:
     return team
 
 
-def _resolved(value: Any, key: str, patient: str, identify: Identify) -> Any:
-    """A value with its references within the subject said by ids; the very same value where it has none, as most have."""
-    if type(value) is dict:
+def _resolved(value: Json, path: str, key: str, patient: str, identify: Identify) -> Json:
+    """An object whose reference at `path`, where it is to something within the subject, says the id; the very same object where it says none such."""
+    if not path:
         reference = value.get("reference")
-        if type(reference) is str:
-            if not reference.startswith(_LOCAL):
-                return value
-            kind, _, name = reference.removeprefix(_LOCAL).partition("|")
-            return {**value, "reference": f"{kind}/{identify(kind, f'{key}|{name}')}" if name else patient}
-        items: Any = value.items()
-    else:
-        items = enumerate(value)
-    found = None
-    for where, one in items:
-        if type(one) is dict or type(one) is list:
-            said = _resolved(one, key, patient, identify)
-            if said is not one:
-                found = found if found is not None else value.copy()
-                found[where] = said
-    return value if found is None else found
+        if type(reference) is not str or not reference.startswith(_LOCAL):
+            return value
+        kind, _, name = reference.removeprefix(_LOCAL).partition("|")
+        return {**value, "reference": f"{kind}/{identify(kind, f'{key}|{name}')}" if name else patient}
+    element, _, rest = path.partition(".")
+    said = value.get(element)
+    if said is None:
+        return value
+    if type(said) is not list:
+        one = _resolved(said, rest, key, patient, identify)
+        return value if one is said else {**value, element: one}
+    every = [_resolved(one, rest, key, patient, identify) for one in said]
+    return value if all(one is before for one, before in zip(every, said, strict=True)) else {**value, element: every}
