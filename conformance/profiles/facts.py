@@ -17,8 +17,8 @@ Json = dict[str, Any]
 
 BASE = "http://hl7.org/fhir/StructureDefinition/"
 _FHIR_TYPE = f"{BASE}structuredefinition-fhir-type"
-_EVERYWHERE = ("ele-1", "ext-1")
-"""R4 states these two on every element; the walk checks them of every element."""
+_WALKED = ("ele-1", "ext-1", "dom-2", "dom-3", "dom-4", "dom-5", "ref-1")
+"""R4 states these of every element, every resource or every reference; the walk itself checks them."""
 
 
 class Rules:
@@ -32,7 +32,7 @@ class Rules:
         """The numbers of an element's invariants, but for the keys that are checked elsewhere."""
         found = []
         for one in definition.get("constraint", ()):
-            if one["key"] in _EVERYWHERE or one["key"] in without or not one.get("expression"):
+            if one["key"] in _WALKED or one["key"] in without or not one.get("expression"):
                 continue
             row = (one["key"], one["severity"], one["expression"])
             if row not in self._numbers:

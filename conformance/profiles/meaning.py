@@ -30,8 +30,10 @@ def is_meant(run: Run, profile: Profile, resource: Json) -> bool:
     """Whether a resource has the values that tell a profile from the others of its type."""
     for name in _TELLING:
         node = profile.root.elements.get(name)
-        if node and node.element and not _agrees(run, node, items(profile.type, node.element, resource)):
-            return False
+        if node and node.element:
+            found = items(profile.type, node.element, resource)
+            if (name == "category" and node.min and not found) or not _agrees(run, node, found):
+                return False
     return True
 
 

@@ -29,6 +29,8 @@ def _object(run: Run, location: str, value: Json, structure: Structure) -> None:
     properties = structure.properties
     if not value:
         run.error(location, "structure", "An object is never empty in FHIR; leave the element out.")
+    elif len(value) == 1 and "id" in value and structure.name != "Element":
+        run.error(location, "ele-1", "An element has a value or elements of its own, beside its id.")
     for name, one in value.items():
         prop = properties.get(name)
         if prop is None:
