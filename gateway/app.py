@@ -21,6 +21,7 @@ from gateway import __version__
 from gateway.errors import Forbidden, Unavailable, Usage
 from gateway.logs import logs_as_json as logs_as_json
 from gateway.pipeline import Configuration, Journey
+from gateway.pipeline.feed_states import FeedState, feed_states
 from gateway.pipeline.own import put_own_resources
 from gateway.records.ids import identifier
 from gateway.records.times import microseconds, moment
@@ -40,6 +41,8 @@ log = structlog.get_logger(__name__)
 DATABASE = "gateway.sqlite"
 WAKE_EVERY = 1.0
 """Seconds between looks at what has come due."""
+SILENCE_EVERY = 60.0
+"""Seconds between looks at which feed has fallen silent."""
 
 
 def open_store(settings: Settings, data: Path) -> Store:
@@ -126,6 +129,11 @@ class Gateway:
         self.clock.set(at)
         await self.wake()
 
+    def feed_states(self) -> list[FeedState]:
+        """How each feed is doing now."""
+        with self.store.reading() as reader:
+            return feed_states(reader, self.configuration.feeds, self.clock())
+
     async def wake(self) -> None:
         """Look again at every transition whose next look has come."""
         while await asyncio.wrap_future(self.journey.wake()):
@@ -153,7 +161,8 @@ async def running(settings: Settings, data: Path, clock: CareClock | None = None
             with _plain_os_errors(settings.mllp.listen):
                 mllp = await listen(host, port, hl7v2_handler(journey), limits=Limits(frame_bytes=settings.mllp.max_frame), ssl=tls(settings.mllp))
             gateway.mllp = (host, mllp.port)
-            async with _serving_http(gateway, http_socket), _keeping_clock(gateway):
+            watch = _SilenceWatch(gateway)
+            async with _serving_http(gateway, http_socket), _every(WAKE_EVERY, gateway.wake), _every(SILENCE_EVERY, watch.look):
                 try:
                     yield gateway
                 finally:
@@ -182,6 +191,7 @@ def application(gateway: Gateway) -> FastAPI:
 
     from gateway.adapters.hl7v2 import http as hl7v2_over_http
     from gateway.api.edge import guard
+    from gateway.api.metrics import FeedMetrics
     from gateway.api.router import api
     from gateway.api.services import Limits, Services
     from gateway.pipeline.audit_trail import AuditTrail
@@ -207,10 +217,11 @@ def application(gateway: Gateway) -> FastAPI:
         now=lambda: moment(gateway.clock()),
         sessions=gateway.sessions,
         audit=trail.add,
-        feeds={each.name: each.hospital or each.name for each in settings.feeds()},
+        feeds=gateway.configuration.feeds,
         agencies={each.id: each.name for each in settings.agency},
         secure=gateway.base_url.startswith("https:"),
     )
+    services.registry.register(FeedMetrics(gateway.feed_states))
     app = FastAPI(title="Care-transition gateway", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(discovery.router(gateway.base_url))
     app.include_router(endpoints.router(store.credentials, base_url=gateway.base_url, clock=time.time, key_sets=KeySets(time.time)))
@@ -287,15 +298,33 @@ def _plain_os_errors(listen: str) -> Iterator[None]:
         raise Usage(f"{listen} cannot be listened on: it is in use, or not this machine's", advice="Choose another with --http or --mllp.") from None
 
 
+class _SilenceWatch:
+    """Raises an alarm in the log once for each silence of a feed that is longer than its rhythm explains."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._told: set[tuple[str, int | None]] = set()
+
+    async def look(self) -> None:
+        """Look at all feeds."""
+        states = await asyncio.to_thread(self._gateway.feed_states)
+        silent = {(state.name, state.last) for state in states if state.silent}
+        for name, last in sorted(silent - self._told):
+            log.warning("feed is silent", feed=name, last=moment(last).isoformat() if last is not None else None)
+        self._told = silent
+
+
 @asynccontextmanager
-async def _keeping_clock(gateway: Gateway) -> AsyncIterator[None]:
+async def _every(seconds: float, do: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Do it now and again until the context ends, whatever the store's troubles meanwhile."""
+
     async def keep() -> None:
         while True:
             try:
-                await gateway.wake()
+                await do()
             except Unavailable:
-                log.warning("due transitions could not be looked at; trying again")
-            await asyncio.sleep(WAKE_EVERY)
+                log.warning("the store could not be asked; trying again", what=do.__name__)
+            await asyncio.sleep(seconds)
 
     task = asyncio.create_task(keep())
     try:

@@ -1,4 +1,4 @@
-"""`gateway feed`: feed profiles, begun from what a sender sends."""
+"""`gateway feed` and `gateway feeds`: how each feed is doing, and profiles begun from what a sender sends."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.options import Config, Data, Json, opened
+
 if TYPE_CHECKING:
     from gateway.er7.reader import Message
     from gateway.mappings.feeds.seen import Seen
 
-app = typer.Typer(help="Feed profiles: how one sender writes its messages.", no_args_is_help=True)
+app = typer.Typer(help="Feeds: how each is doing, and profiles of how one sender writes its messages.", no_args_is_help=True)
 
 
 @app.callback()
 def _root() -> None:
-    """Feed profiles: how one sender writes its messages."""
+    """Feeds: how each is doing, and profiles of how one sender writes its messages."""
 
 
 @app.command("new")
@@ -78,3 +80,36 @@ def _names(senders: list[Seen], asked: str) -> list[str]:
     for seen in senders:
         names.append(asked or name_of(seen, names))
     return names
+
+
+@app.command("list")
+def list_feeds(data: Data = None, config: Config = None, as_json: Json = False) -> None:
+    """Each feed: when it was last heard, how much it sends, and whether its silence is longer than its own rhythm explains."""
+    import time
+
+    import orjson
+
+    from gateway.cli.tables import print_feeds
+    from gateway.pipeline.feed_states import feed_states
+    from gateway.records.times import iso
+
+    with opened(data, config) as (store, settings), store.reading() as reader:
+        now = time.time_ns() // 1000
+        states = feed_states(reader, settings.feeds(), now)
+    rows = [
+        {
+            "name": state.name,
+            "hospital": state.hospital,
+            "last": None if state.last is None else iso(state.last),
+            "silent": state.silent,
+            "alarm": None if state.alarm is None else iso(state.alarm),
+            "learning": state.learning,
+            "last_day": {"inputs": state.day, "quarantined": state.day_quarantined},
+            "usual_day": round(state.usual_day, 1),
+        }
+        for state in states
+    ]
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
+    else:
+        print_feeds(rows)

@@ -25,6 +25,9 @@ ALL = "*"
 REFERS = "_refers"
 """The search term by which a version says that it refers to a shared resource: ("_refers", "Practitioner/<id>"). It is no search parameter."""
 
+HOUR = 3_600_000_000
+"""Microseconds."""
+
 InputState = Literal["processed", "quarantined", "duplicate"]
 
 
@@ -202,6 +205,15 @@ class Writer(Protocol):
         """One input of a group: what is written inside is undone if it raises, and the rest of the transaction stands."""
 
 
+class Heard(NamedTuple):
+    """One hour (number since 1970 UTC) in which a feed was heard: inputs of any state, those that were quarantined, and when the last one came."""
+
+    hour: int
+    inputs: int
+    quarantined: int
+    last: int
+
+
 class Filter(NamedTuple):
     """What `messages list` may ask for."""
 
@@ -258,6 +270,12 @@ class Reader(Protocol):
 
     def messages(self, filter: Filter) -> Iterator[Input]:
         """Inputs, newest first unless `oldest_first`."""
+
+    def feeds(self) -> list[str]:
+        """The feeds that were ever heard, by name."""
+
+    def heard(self, feed: str, limit: int) -> list[Heard]:
+        """The hours in which the feed was heard, newest first."""
 
     def audit(self, after: int, limit: int) -> list[tuple[int, int, bytes]]:
         """(number, recorded, AuditEvent body) in the order written, from numbers above `after`."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway.errors import Usage
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest revision among the migrations (a test holds the two together)."""
 
 SCRIPTS = Path(__file__).parent / "migrations"

@@ -76,6 +76,17 @@ raw = _table("raw", _column("input", key=True), _column("bytes", LargeBinary()))
 # MRNs and visit numbers found in an input, for search.
 input_identifier = _table("input_identifier", _column("value", Text(), key=True), _column("input", key=True), clustered=True)
 
+# The hours (since 1970 UTC) in which each feed was heard: its rhythm, which the inbox's retention does not take away.
+heard = _table(
+    "heard",
+    _column("feed", Text(), key=True),
+    _column("hour", key=True),
+    _column("inputs"),
+    _column("quarantined"),
+    _column("last"),
+    clustered=True,
+)
+
 # Partitions: sets of people ever connected. `next_look`: when the clock has to wake it.
 partition = _table("partition", _column("id", key=True), _column("next_look", null=True))
 Index("partition_due", partition.c.next_look, sqlite_where=partition.c.next_look.is_not(None), postgresql_where=partition.c.next_look.is_not(None))

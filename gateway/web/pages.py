@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import cache
 from importlib import resources
 from typing import Annotated, Any, Literal, NamedTuple
@@ -15,7 +15,10 @@ from fastapi.responses import RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gateway.errors import Unavailable
+from gateway.mappings.feeds.profile import FeedProfile
+from gateway.pipeline.feed_states import FeedState, feed_states
 from gateway.privacy.audit import INPUT, TRANSITION, Audit, Disclosure, Shown
+from gateway.records.times import microseconds, moment
 from gateway.store.interface import ALL, Filter, Input, Store
 from gateway.web.session import COOKIE, SESSION_LASTS, Session, Sessions
 from gateway.web.wording import entry, moment_words
@@ -42,14 +45,14 @@ class Page(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the pages are given. `now` is the care clock; `audit` is told of every page that shows records, before it is shown; `feeds` and
-    `agencies` are names by feed name and agency id."""
+    """What the pages are given. `now` is the care clock; `audit` is told of every page that shows records, before it is shown; `agencies` are names
+    by agency id."""
 
     store: Store
     now: Callable[[], datetime]
     sessions: Sessions
     audit: Audit
-    feeds: Mapping[str, str]
+    feeds: Sequence[FeedProfile]
     agencies: Mapping[str, str]
     secure: bool = False  # the gateway is reached over https: the cookie must not travel otherwise
 
@@ -158,25 +161,26 @@ def _transition(services: Services, transition_id: str) -> Page:
 
 @dataclass(frozen=True, slots=True)
 class FeedLine:
-    """A feed on the console: when it was last heard, and how silent it has been since."""
+    """A feed on the console: when it was last heard, how silent it has been since, and whether that is an alarm."""
 
     name: str
     hospital: str
     last: str
-    silent: str
+    silence: str
+    alarm: bool
+    usual: str
 
 
 def _console(services: Services, state: str, feed: str, before: int | None) -> Page:
     now = services.now()
     with services.store.reading() as reader:
         messages = list(reader.messages(Filter(state=state, feed=feed, limit=PAGE + 1, before=before)))
-        newest = {name: next(iter(reader.messages(Filter(feed=name, limit=1))), None) for name in services.feeds}
+        states = feed_states(reader, services.feeds, microseconds(now))
         counts = reader.counts()
     shown = messages[:PAGE]
-    feeds = [FeedLine(name, services.feeds[name], _received(last), _silence(last, now)) for name, last in newest.items()]
     made = _page(
         "console.html",
-        feeds=feeds,
+        feeds=[_feed_line(state, now) for state in states],
         messages=[(message, _received(message)) for message in shown],
         state=state,
         feed=feed,
@@ -195,20 +199,22 @@ def _message(services: Services, number: int) -> Page:
     return Page(made, _messages([found]))
 
 
-def _received(message: Input | None) -> str:
-    return moment_words(_moment(message.received).isoformat(timespec="seconds")) if message else "never"
-
-
-def _silence(message: Input | None, now: datetime) -> str:
+def _feed_line(state: FeedState, now: datetime) -> FeedLine:
     """How long nothing has come, to the hour or the day."""
-    if message is None:
-        return ""
-    hours = max(0, int((now - _moment(message.received)).total_seconds() // 3600))
-    return f"{hours // 24} days" if hours >= 48 else f"{hours} hours"
+    if state.last is None:
+        return FeedLine(state.name, state.hospital, "never", "", alarm=False, usual="")
+    hours = max(0, int((now - moment(state.last)).total_seconds() // 3600))
+    silence = f"{hours // 24} days" if hours >= 48 else f"{hours} hours"
+    usual = f"{state.day} ({state.usual_day:.0f} usual)"
+    return FeedLine(state.name, state.hospital, _heard(state.last), silence, alarm=state.silent, usual=usual)
 
 
-def _moment(microseconds: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+def _heard(at: int) -> str:
+    return moment_words(moment(at).isoformat(timespec="seconds"))
+
+
+def _received(message: Input) -> str:
+    return _heard(message.received)
 
 
 def _lines(raw: bytes) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.store.interface import Filter
+from gateway.store.interface import HOUR, Filter, Heard
 from tests.store.stores import an_input, fresh
 
 EVERY_BYTE = bytes(range(256)) * 3
@@ -110,3 +110,16 @@ def test_messages_are_read_as_they_are_asked_for() -> None:
             with store.write(11) as writer:  # a writer is not in the way, and is not seen
                 writer.add_input(an_input(b"late", control_id="late"))
             assert [row.control_id for row in rows] == [str(number) for number in range(1, 50)]
+
+
+def test_the_hours_in_which_a_feed_was_heard_are_counted_also_for_refused_and_repeated_messages() -> None:
+    with fresh() as store:
+        with store.write(10) as writer:
+            first = writer.add_input(an_input(b"a", received=5))
+            writer.add_input(an_input(b"b", control_id="2", received=HOUR - 1, state="quarantined"))
+            writer.add_input(an_input(b"a", received=2 * HOUR, state="duplicate", original=first))
+            writer.add_input(an_input(b"c", feed="lakeside", received=7))
+        with store.reading() as reader:
+            assert reader.feeds() == ["lakeside", "st-mary"]
+            assert reader.heard("st-mary", 10) == [Heard(2, 1, 0, 2 * HOUR), Heard(0, 2, 1, HOUR - 1)]
+            assert reader.heard("st-mary", 1) == [Heard(2, 1, 0, 2 * HOUR)]

@@ -14,10 +14,11 @@ import pytest
 
 from gateway.errors import Usage
 from gateway.store import migrate
+from gateway.store.interface import HOUR, Heard
 from gateway.store.serving import lock_for_serving
 from gateway.store.sqlite import open_sqlite
 from gateway.store.sqlite.connection import connect
-from tests.store.stores import fresh
+from tests.store.stores import an_input, fresh
 
 
 def test_the_migrations_lead_to_the_metadata() -> None:
@@ -112,7 +113,7 @@ def test_a_store_of_a_newer_gateway_is_refused(tmp_path: Path) -> None:
 
 def test_an_older_store_is_not_migrated_under_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_sqlite(tmp_path / "gateway.db").close()
-    monkeypatch.setattr("gateway.store.sqlite.REVISION", "0002")
+    monkeypatch.setattr("gateway.store.sqlite.REVISION", "newer")
     with lock_for_serving(tmp_path), pytest.raises(Usage, match="migrated"):
         open_sqlite(tmp_path / "gateway.db")
 
@@ -195,3 +196,14 @@ def test_opening_a_current_store_takes_little_time(tmp_path: Path) -> None:
     begun = time.perf_counter()
     open_sqlite(tmp_path / "gateway.db").close()
     assert time.perf_counter() - begun < 0.15
+
+
+def test_a_store_of_the_first_version_learns_from_its_inbox_when_feeds_were_heard(tmp_path: Path) -> None:
+    with closing(open_sqlite(tmp_path / "gateway.db")) as store, store.write(10) as writer:
+        writer.add_input(an_input(b"a", received=5))
+        writer.add_input(an_input(b"b", control_id="2", received=HOUR + 9, state="quarantined"))
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection, connection:
+        connection.execute("DROP TABLE heard")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    with closing(open_sqlite(tmp_path / "gateway.db")) as store, store.reading() as reader:
+        assert reader.heard("st-mary", 10) == [Heard(1, 1, 1, HOUR + 9), Heard(0, 1, 0, 5)]

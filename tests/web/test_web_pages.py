@@ -16,8 +16,9 @@ from fastapi import FastAPI
 from rich.console import Console
 
 from gateway.errors import Unavailable
+from gateway.mappings.feeds.profile import FeedProfile
 from gateway.privacy.audit import INPUT, TRANSITION, Disclosure
-from gateway.store.interface import Filter, Input, Store, TransitionRow
+from gateway.store.interface import HOUR, Filter, Heard, Input, Store, TransitionRow
 from gateway.web.pages import Services, pages
 from gateway.web.session import COOKIE, Sessions
 from gateway.web.text import WIDTH, render_transition, render_worklist
@@ -113,6 +114,12 @@ class FakeReader:
         ]
         return iter(found[: wanted.limit])
 
+    def feeds(self) -> list[str]:
+        return sorted({one.feed for one in self.inputs})
+
+    def heard(self, feed: str, limit: int) -> list[Heard]:
+        return [Heard(one.received // HOUR, 1, int(one.state == "quarantined"), one.received) for one in self.inputs[:1] if one.feed == feed]
+
     def counts(self) -> dict[str, int]:
         return {"processed": len(self.inputs), "transitions": len(self.rows), "flagged": sum(row.flagged for row in self.rows)}
 
@@ -136,7 +143,10 @@ def client(transitions: list[dict[str, Any]] | None = None, messages: list[Input
         store=cast(Store, FakeStore(FakeReader(transitions or [], messages or []))),
         now=lambda: NOW,
         sessions=sessions,
-        feeds={"st-mary": "St. Mary Medical Center", "lakeside": "Lakeside General Hospital"},
+        feeds=[
+            FeedProfile("st-mary", hospital="St. Mary Medical Center", sending_facility="STMARY"),
+            FeedProfile("lakeside", hospital="Lakeside General Hospital", sending_facility="LAKESIDE"),
+        ],
         agencies={"harbor-house": "Harbor House Community Services"},
         **more,
     )
@@ -265,6 +275,7 @@ def test_the_console_shows_feeds_their_silence_and_the_quarantine() -> None:
     text = browser.get("/console").text
     assert "St. Mary Medical Center" in text
     assert "never" in text
+    assert "longer than usual" in text, "heard once, then not for two days while its rhythm is not known"
     quarantine = browser.get("/console?state=quarantined").text
     assert "PID is missing" in quarantine
     assert "LK1<" not in quarantine

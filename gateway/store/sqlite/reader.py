@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from gateway.store.interface import ALL, Filter, Input, TransitionRow, Version
+from gateway.store.interface import ALL, Filter, Heard, Input, TransitionRow, Version
 from gateway.store.sqlite import sql
 from gateway.store.sqlite.connection import translated
 from gateway.store.sqlite.heads import unpack_heads, unpack_terms
@@ -152,6 +152,12 @@ class SqliteReader:
         with translated():
             for row in self._connection.execute(statement, (*parameters, _EVERYTHING if filter.limit is None else filter.limit)):
                 yield input_of(row)
+
+    def feeds(self) -> list[str]:
+        return [row[0] for row in self._rows(sql.FEEDS)]
+
+    def heard(self, feed: str, limit: int) -> list[Heard]:
+        return [Heard(*row) for row in self._rows(sql.HEARD, feed, limit)]
 
     def audit(self, after: int, limit: int) -> list[tuple[int, int, bytes]]:
         return self._rows(sql.AUDIT, after, limit)

@@ -49,6 +49,14 @@ ADD_RAW = "INSERT INTO raw (input, bytes) VALUES (?, ?)"
 ADD_IDENTIFIER = "INSERT INTO input_identifier (value, input) VALUES (?, ?) ON CONFLICT DO NOTHING"
 DROP_IDENTIFIER = "DELETE FROM input_identifier WHERE value = ? AND input = ?"
 
+HEAR = (
+    "INSERT INTO heard (feed, hour, inputs, quarantined, last) VALUES (?, ?, 1, ?, ?) ON CONFLICT (feed, hour) DO UPDATE "
+    "SET inputs = inputs + 1, quarantined = quarantined + excluded.quarantined, last = max(last, excluded.last)"
+)
+"""A feed was heard."""
+FEEDS = "SELECT DISTINCT feed FROM heard ORDER BY feed"
+HEARD = "SELECT hour, inputs, quarantined, last FROM heard WHERE feed = ? ORDER BY hour DESC LIMIT ?"
+
 # --- partitions and statements
 
 ADD_PARTITION = "INSERT INTO partition (next_look) VALUES (NULL)"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import orjson
 
 from gateway.errors import Unavailable
-from gateway.store.interface import Change, Head, Input, NewVersion, SharedRow, TransitionRow
+from gateway.store.interface import HOUR, Change, Head, Input, NewVersion, SharedRow, TransitionRow
 from gateway.store.sqlite import sql
 from gateway.store.sqlite.connection import translated
 from gateway.store.sqlite.names import recipients, words
@@ -101,6 +101,7 @@ class SqliteWriter:
         if input.original is None:
             self._pending.add(sql.ADD_RAW, [(id, input.raw)])
         self._pending.add(sql.ADD_IDENTIFIER, [(value, id) for value in input.identifiers])
+        self._pending.add(sql.HEAR, [(input.feed, input.received // HOUR, int(input.state == "quarantined"), input.received)])
         self._added.add(id)
         return id
 
