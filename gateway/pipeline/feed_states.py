@@ -55,4 +55,3 @@ def _state(reader: Reader, profile: FeedProfile, now: int) -> FeedState:
         day_quarantined=sum(each.quarantined for each in recent),
         usual_day=sum(each.inputs for each in counted) / max(1, days),
     )
-

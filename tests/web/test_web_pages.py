@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from rich.console import Console
 from gateway.errors import Unavailable
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.privacy.audit import INPUT, TRANSITION, Disclosure
+from gateway.records.times import microseconds
 from gateway.store.interface import HOUR, Filter, Heard, Input, Store, TransitionRow
 from gateway.web.pages import Services, pages
 from gateway.web.session import COOKIE, Sessions
@@ -271,11 +272,12 @@ def test_a_transition_s_page_says_why_with_its_evidence() -> None:
 
 
 def test_the_console_shows_feeds_their_silence_and_the_quarantine() -> None:
-    browser = client([], [message(1), message(2, state="quarantined", error="PID is missing", location="PID", raw=b"MSH|")])
+    refused = message(2, state="quarantined", error="PID is missing", location="PID", raw=b"MSH|", received=microseconds(NOW - timedelta(days=7)))
+    browser = client([], [message(1), refused])
     text = browser.get("/console").text
     assert "St. Mary Medical Center" in text
     assert "never" in text
-    assert "longer than usual" in text, "heard once, then not for two days while its rhythm is not known"
+    assert "longer than usual" in text, "heard once, and not for a week"
     quarantine = browser.get("/console?state=quarantined").text
     assert "PID is missing" in quarantine
     assert "LK1<" not in quarantine
