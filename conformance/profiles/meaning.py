@@ -15,8 +15,10 @@ from conformance.profiles.run import Run
 
 Json = dict[str, Any]
 
-_TELLING = ("category", "code", "type")
+_TELLING = ("category", "code", "type", "patient")
 """The elements by which profiles of one type are told apart."""
+_BY_PRESENCE = ("category", "patient")
+"""Those of them that a profile requires where its base does not: without a category, or of no patient, it is something else."""
 
 
 class Presence(NamedTuple):
@@ -32,7 +34,7 @@ def is_meant(run: Run, profile: Profile, resource: Json) -> bool:
         node = profile.root.elements.get(name)
         if node and node.element:
             found = items(profile.type, node.element, resource)
-            if (name == "category" and node.min and not found) or not _agrees(run, node, found):
+            if (name in _BY_PRESENCE and node.min and not found) or not _agrees(run, node, found):
                 return False
     return True
 

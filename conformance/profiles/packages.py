@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from conformance.profiles.facts import Base, Rules, code_system, profile, structure, value_set
-from gateway.errors import Invalid
+from gateway.errors import Usage
 
 Json = dict[str, Any]
 _KINDS = ("StructureDefinition", "ValueSet", "CodeSystem")
@@ -24,7 +24,7 @@ _LIMIT = 50_000_000
 def definitions(path: Path) -> Iterator[Json]:
     """The StructureDefinitions, ValueSets and CodeSystems of a package, by name.
 
-    Raises `Invalid` if the file is no package.
+    Raises `Usage` if the file is no package.
     """
     try:
         with tarfile.open(path, "r:gz") as package:
@@ -33,7 +33,7 @@ def definitions(path: Path) -> Iterator[Json]:
                 if (file := found[name]) and (resource := orjson.loads(file.read())).get("resourceType") in _KINDS:
                     yield resource
     except (OSError, EOFError, tarfile.TarError, orjson.JSONDecodeError, AttributeError):
-        raise Invalid("This is no FHIR package", advice="Give the .tgz of an implementation guide.") from None
+        raise Usage("This is no FHIR package", advice="Give the .tgz of an implementation guide.") from None
 
 
 def _wanted(member: tarfile.TarInfo) -> bool:

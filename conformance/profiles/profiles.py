@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +16,7 @@ from conformance.profiles.meaning import Presence
 from conformance.profiles.model import Model
 from conformance.profiles.run import Run
 from conformance.profiles.terminology import Terminology
-from gateway.errors import NotFound
+from gateway.errors import NotFound, Usage
 
 Json = dict[str, Any]
 
@@ -32,13 +32,13 @@ def _table(name: str) -> Json:
 def load(package: str | Path = "us-core-6.1.0") -> Profiles:
     """The validator for a package: one that is built in by name, any other from its tgz.
 
-    Raises `NotFound` if there is neither, `Invalid` if the file is no FHIR package.
+    Raises `Usage` if there is neither, or the file is no FHIR package.
     """
     if str(package) in BUILT_IN:
         return Profiles(str(package), _table("r4"), _table(str(package)))
     path = Path(package)
     if not path.is_file():
-        raise NotFound("There is no such package", advice=f"Name one of {', '.join(BUILT_IN)}, or the .tgz of an implementation guide.")
+        raise Usage("There is no such package", advice=f"Name one of {', '.join(BUILT_IN)}, or the .tgz of an implementation guide.")
     from conformance.profiles.packages import definitions, package_tables
 
     return Profiles(path.name, _table("r4"), package_tables(definitions(path), _table("r4")))
@@ -53,37 +53,56 @@ class Profiles:
         self._terminology = Terminology(base, tables)
         self._urls = sorted(tables["profiles"])
 
-    def check(self, resource: Any, profiles: Sequence[str] = ()) -> list[Finding]:
+    def check(self, resource: Any, profiles: Sequence[str] = (), *, meant: bool = False) -> list[Finding]:
         """What is wrong with a resource: with its type, the profiles that it claims and are known, and those that are given.
 
-        Resources in a Bundle are checked with what each of them claims. Any JSON has an answer.
+        With `meant`, a resource without any of those is held to the profiles that it is meant for. Resources in a Bundle are checked with what
+        each of them claims. Any JSON has an answer; a deep one is refused.
         """
-        if not isinstance(resource, dict) or resource.get("resourceType") not in self._model.resources:
+        if not isinstance(resource, dict) or not self._is_resource(resource):
             return [Finding("error", "resourceType", "structure", "This is no resource type of R4.")]
         run = self._run(resource)
         try:
             walk.resource(run, resource["resourceType"], resource)
-            self._claims(run, resource["resourceType"], resource, profiles)
+            self._against_profiles(run, resource["resourceType"], resource, profiles, meant)
         except RecursionError:
             run.error(resource["resourceType"], "structure", "The resource is nested too deeply to be read.")
         return in_order(run.found)
 
+    def held_to(self, resource: Json, profiles: Sequence[str] = ()) -> list[str]:
+        """The known profiles that a resource claims, and those that are given; if there are none, those that it is meant for."""
+        return [url for url in (*_claims(resource), *profiles) if self._model.knows(url)] or self.meant_for(resource)
+
+    def canonical(self, name: str) -> str:
+        """The canonical URL of a profile of the package, given that or its last part (`us-core-patient`).
+
+        Raises `Usage` for a profile that is not in the package.
+        """
+        found = [url for url in self._urls if url == name.partition("|")[0] or url.rpartition("/")[2] == name]
+        if not found:
+            raise Usage(f"{self.name} has no such profile", advice="Give its canonical URL, or the last part of it.")
+        return str(found[0])
+
+    def _is_resource(self, value: Json) -> bool:
+        kind = value.get("resourceType")
+        return isinstance(kind, str) and kind in self._model.resources
+
     def _run(self, resource: Json) -> Run:
         return Run(self._model, self._terminology, resource, resource, _entries(resource))
 
-    def _claims(self, run: Run, location: str, resource: Json, profiles: Sequence[str] = ()) -> None:
-        meta = resource.get("meta")
-        claimed = meta.get("profile") if isinstance(meta, dict) else None
-        claims = [one.partition("|")[0] for one in claimed if isinstance(one, str)] if isinstance(claimed, list) else []
-        for url in dict.fromkeys((*claims, *profiles)):
+    def _against_profiles(self, run: Run, location: str, resource: Json, profiles: Sequence[str], meant: bool) -> None:
+        urls = [*dict.fromkeys((*_claims(resource), *profiles))]
+        if meant and not any(map(self._model.knows, urls)):
+            urls += self.meant_for(resource)
+        for url in urls:
             self._against(run, location, resource, url)
-        for name in ("contained", "entry"):
-            inside = resource.get(name)
-            for number, one in enumerate(inside if isinstance(inside, list) else ()):
-                inner = one.get("resource") if name == "entry" and isinstance(one, dict) else one
-                if isinstance(inner, dict) and inner.get("resourceType") in self._model.resources:
-                    within = run.within(inner, resource if name == "contained" else None)
-                    self._claims(within, f"{location}.{name}[{number}]{'.resource' if name == 'entry' else ''}", inner)
+        for number, inner in _items(resource, "contained"):
+            if self._is_resource(inner):
+                self._against_profiles(run.within(inner, resource), f"{location}.contained[{number}]", inner, (), False)
+        for number, entry in _items(resource, "entry"):
+            held = entry.get("resource")
+            if isinstance(held, dict) and self._is_resource(held):
+                self._against_profiles(run.within(held), f"{location}.entry[{number}].resource", held, (), meant)
 
     def _against(self, run: Run, location: str, resource: Json, url: str) -> None:
         if not self._model.knows(url):
@@ -102,11 +121,11 @@ class Profiles:
     def meant_for(self, resource: Json) -> list[str]:
         """The profiles of a resource's type whose discriminating codes it has.
 
-        A profile is told by the values that it requires of `category`, `code` and `type` (fixed, a pattern, or a slice that must be there); one
-        that requires none is meant for every resource of the type.
+        A profile is told by the values that it requires of `category`, `code` and `type` (fixed, a pattern, or a slice that must be there), and
+        by a `category` or `patient` that it alone requires; one that requires nothing is meant for every resource of the type.
         """
-        urls = self.for_type(str(resource.get("resourceType")))
-        return [url for url in urls if meaning.is_meant(self._run(resource), self._model.profile(url), resource)]
+        run = self._run(resource)
+        return [url for url in self.for_type(str(resource.get("resourceType"))) if meaning.is_meant(run, self._model.profile(url), resource)]
 
     def presence(self, resource: Json, profile: str) -> list[Presence]:
         """How often each must-support element of a profile is in a resource.
@@ -118,12 +137,23 @@ class Profiles:
         return meaning.presence(self._run(resource), self._model.profile(profile), resource)
 
 
+def _claims(resource: Json) -> list[str]:
+    meta = resource.get("meta")
+    claimed = meta.get("profile") if isinstance(meta, dict) else None
+    return [one.partition("|")[0] for one in claimed if isinstance(one, str)] if isinstance(claimed, list) else []
+
+
+def _items(value: Json, name: str) -> Iterator[tuple[int, Json]]:
+    """The objects of a list, with their numbers."""
+    found = value.get(name)
+    return ((number, one) for number, one in enumerate(found if isinstance(found, list) else ()) if isinstance(one, dict))
+
+
 def _entries(resource: Json) -> dict[str, Json]:
     """The resources of a Bundle by fullUrl and by `Type/id`."""
     found: dict[str, Json] = {}
-    entries = resource.get("entry") if resource.get("resourceType") == "Bundle" else None
-    for entry in entries if isinstance(entries, list) else ():
-        inner = entry.get("resource") if isinstance(entry, dict) else None
+    for _, entry in _items(resource, "entry") if resource.get("resourceType") == "Bundle" else ():
+        inner = entry.get("resource")
         if isinstance(inner, dict):
             found[f"{inner.get('resourceType')}/{inner.get('id')}"] = inner
             if isinstance(entry.get("fullUrl"), str):
