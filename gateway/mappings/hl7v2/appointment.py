@@ -239,8 +239,7 @@ def _who_and_where(context: Context, sch: Segment, own: Json, facts: Appointment
                 profile = context.profile
                 facts.setdefault("place_kind", kind_of(pl[0], profile.psychiatric_units, profile.other_units))
     for aig in attendance.standing(context, "AIG"):
-        resource = context.one(aig, 3)
-        label = " ".join(part for part in resource[1:4] if part) or resource[0] if resource is not None else ""
+        label = attendance.label(context, context.one(aig, 3))
         if label:
             one = {"actor": {"display": label}, "status": attendance.status(context, aig, 14)}
             _attends(context, aig, (4, 8, 9, 11), own, one, found)

@@ -9,6 +9,7 @@ from gateway.er7.reader import Segment
 from gateway.mappings.hl7v2 import datatypes, keys, shared
 from gateway.mappings.hl7v2.actions import action
 from gateway.mappings.hl7v2.context import Context
+from gateway.mappings.hl7v2.values import Composite
 from gateway.records.statements import AppointmentFacts, Json
 
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
@@ -36,6 +37,15 @@ def emptied(context: Context, own: Json, facts: AppointmentFacts) -> tuple[str, 
         if "participant" not in own:
             deletes.append("participant")
     return tuple(deletes)
+
+
+def label(context: Context, resource: Composite | None) -> str:
+    """AIG-3 in words: the text of its code; some senders write a person there as in AIP-3, whose name stands where the coding system belongs."""
+    if resource is None:
+        return ""
+    system = resource[2].upper()
+    named = system and not system.startswith(("L", "99")) and datatypes.code_system(system, "").startswith("urn:gateway:codes:")
+    return (" ".join(part for part in resource[1:4] if part) if named else resource[1]) or resource[0]
 
 
 def standing(context: Context, name: str) -> list[Segment]:

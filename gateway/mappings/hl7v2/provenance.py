@@ -1,4 +1,4 @@
-"""MSH, EVN, PID-33, PID-34, SCH-20, TXA-22, TXA-23 -> Provenance: which message said all this, when, why, and by whose hand.
+"""MSH, SFT, EVN, PID-33, PID-34, SCH-20, TXA-22, TXA-23 -> Provenance: which message said all this, when, why, and by whose hand.
 
 One for a message, in the Bundle of `convert`; records that the gateway keeps have Provenance of their own, which names messages by identifier.
 """
@@ -22,7 +22,7 @@ _COPIED: list[Json] = [
 ]
 _TYPES: dict[str, Json] = {
     code: {"coding": [{"system": _AGENT, "code": code, "display": display}]}
-    for code, display in (("author", "Author"), ("enterer", "Enterer"), ("performer", "Performer"))
+    for code, display in (("assembler", "Assembler"), ("author", "Author"), ("enterer", "Enterer"), ("performer", "Performer"))
 }
 
 
@@ -39,6 +39,8 @@ def of(context: Context, heading: Heading) -> Json:
     }
     if heading.occurred:
         said["occurredDateTime"] = heading.occurred
+    if context.message.first("SFT") is not None:
+        _software(context, said)
     evn, pid = context.message.first("EVN"), context.message.first("PID")
     if evn is not None and len(evn) > 3:
         _event(context, evn, said)
@@ -47,6 +49,17 @@ def of(context: Context, heading: Heading) -> Json:
     if context.event.subject in ("appointment", "document"):
         _people(context, said)
     return said
+
+
+def _software(context: Context, said: Json) -> None:
+    """SFT: what put the message together, each product with its version and vendor, known by its binary ID."""
+    for sft in context.message.all("SFT"):
+        product = " ".join(part for part in (context.text(sft, 3), context.text(sft, 2)) if part)
+        words = ", ".join(part for part in (product, context.text(sft, 1), context.text(sft, 5)) if part)
+        number = context.text(sft, 4)
+        who: Json = {"type": "Device", **({"identifier": {"value": number}} if number else {}), **({"display": words} if words else {})}
+        if len(who) > 1:
+            said["agent"].append({"type": _TYPES["assembler"], "who": who})
 
 
 def _event(context: Context, evn: Segment, said: Json) -> None:
