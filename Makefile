@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test sweep bench lint
+.PHONY: setup run test sweep fuzz bench lint
 setup: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
@@ -19,6 +19,12 @@ test: setup
 
 sweep: setup
 	$(BIN)/python -m pytest -m sweep
+
+FUZZ_SECONDS ?= 120
+fuzz: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	$(BIN)/python -m tests.fuzz.seeds .fuzz/corpus
+	$(BIN)/python -m tests.fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -print_final_stats=1 -artifact_prefix=.fuzz/ .fuzz/corpus
 
 bench: setup
 	$(BIN)/python -m benchmarks
