@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz.seeds DIR` writes what the fuzzer begins with: the demo's messages, every segment in each kind of event, third-party samples."""
+"""`python -m tests.fuzz.seeds DIR` writes what the fuzzer begins with: the demo's messages, every segment in each kind of event, samples."""
 
 from __future__ import annotations
 
