@@ -16,6 +16,10 @@ class Areas:
         self._patterns = sorted(plain, key=lambda each: -len(each[2].rstrip("*")))
         self._remembered: dict[str, tuple[tuple[str, str], ...]] = {}
 
+    def limited(self, agency: str) -> bool:
+        """Whether it is said which postal codes the agency serves."""
+        return any(name == agency for name, _, _ in self._patterns)
+
     def serving(self, postal_code: str) -> tuple[tuple[str, str], ...]:
         """The agencies that serve the code, each with the pattern that fits: the closest pattern first, else in the order of configuration."""
         found = self._remembered.get(postal_code)

@@ -43,15 +43,15 @@ NEEDS = [
     ("Z59.00", "Homelessness", "Help with housing", "710911006"),
     ("Z59.1", "Inadequate housing", "Help with housing", "710911006"),
     ("Z59.41", "Food insecurity", "Help with food", "467771000124109"),
-    ("Z59.6", "Low income", "Help with income and benefits", ""),
-    ("Z59.82", "Transportation insecurity", "Transport to appointments", ""),
-    ("Z56.0", "Unemployment", "Help with employment", ""),
-    ("Z55.9", "Problem related to education", "Help with education", ""),
+    ("Z59.6", "Low income", "Help with income and benefits", "308440001"),
+    ("Z59.82", "Transportation insecurity", "Transport to appointments", "410365006"),
+    ("Z56.0", "Unemployment", "Help with employment", "70082004"),
+    ("Z55.9", "Problem related to education", "Help with education", "415271004"),
     ("Z65.1", "Imprisonment", "Legal help", ""),
     ("Z63.0", "Problems in relationship with partner", "Family support", ""),
     ("F10.20", "Alcohol dependence", "Substance use assessment and treatment", "266707007"),
     ("F20.0", "Paranoid schizophrenia", "Psychiatric medication management", "183524004"),
-    ("F43.10", "Post-traumatic stress disorder", "Psychotherapy: assess and offer", ""),
+    ("F43.10", "Post-traumatic stress disorder", "Psychotherapy: assess and offer", "75516001"),
 ]
 
 

@@ -1,25 +1,16 @@
-"""The CareTeam: who treated the client in hospital, who is their primary care provider, which agency has accepted them."""
+"""The CareTeam: who treated the client in hospital, who cares for them outside, who acts for them, which agency has accepted them.
+
+Joins and leaves follow the facts: whoever leaves stays in the team with the end of their time.
+"""
 
 from __future__ import annotations
 
-from gateway.mappings.care.callers import person_name
-from gateway.mappings.care.scene import Scene, ended, organization
+from gateway.mappings.care import members
+from gateway.mappings.care.scene import Scene, ended
 from gateway.records.statements import Json
+from gateway.records.times import instant
 
-SNOMED = "http://snomed.info/sct"
-ROLES: dict[str, Json] = {
-    "ATND": {"coding": [{"system": SNOMED, "code": "405279007", "display": "Attending physician"}], "text": "Attending physician"},
-    "ADM": {"text": "Admitting physician"},
-    "REF": {"text": "Referring practitioner"},
-    "CON": {"text": "Consulting practitioner"},
-    "PPRF": {"text": "Primary performer of the stay"},
-    "PCP": {"coding": [{"system": SNOMED, "code": "453231000124104", "display": "Primary care provider"}], "text": "Primary care provider"},
-    "PATIENT": {"coding": [{"system": SNOMED, "code": "116154003", "display": "Patient"}], "text": "Client"},
-}
-"""Encounter participant type (v3-ParticipationType) -> role: a code of US Core's value set where it has one, else text."""
-
-MEMBERS = frozenset({"Practitioner", "PractitionerRole", "Organization", "RelatedPerson", "Patient", "CareTeam"})
-ACCEPTED = frozenset({"accepted", "in-progress", "on-hold", "completed"})
+CATEGORY: Json = {"coding": [{"system": "http://loinc.org", "code": "LA27976-2", "display": "Encounter-focused care team"}]}
 
 
 def care_team(scene: Scene) -> Json:
@@ -29,74 +20,80 @@ def care_team(scene: Scene) -> Json:
         "resourceType": "CareTeam",
         "id": scene.identify("CareTeam", "care-team"),
         "status": over or ("proposed" if scene.transition.status == "anticipated" else "active"),
+        "category": [CATEGORY],
         "name": "Care team for the transition from hospital",
         "subject": scene.subject,
         "encounter": scene.encounter,
+        "period": period(scene),
         "participant": participants(scene),
         "managingOrganization": [scene.gateway],
     }
 
 
+def period(scene: Scene) -> Json:
+    """From the first word on the transition until it was over."""
+    transition = scene.transition
+    over = transition.since if transition.status in ("closed", "void") else None
+    return {"start": scene.time(scene.begun), **({"end": scene.time(over)} if over and over >= scene.begun else {})}
+
+
 def participants(scene: Scene) -> list[Json]:
-    """The members, each once in a role; the client alone where no message names anybody (US Core asks for one)."""
-    found = [*in_hospital(scene), *primary_care(scene), *acting_for_client(scene), *agencies(scene)]
+    """The members, each once in a role at a time; the client alone where no message names anybody (US Core asks for one)."""
+    found = [
+        *members.in_hospital(scene),
+        *members.told_of(scene),
+        *members.primary_care(scene),
+        *members.around(scene),
+        *members.at_appointments(scene),
+        *members.agencies(scene),
+    ]
     if scene.hospital:
         found.append({"role": [{"text": "Discharging hospital"}], "member": scene.hospital})
-    unique = {(str(one["role"]), one["member"]["reference"], str(one.get("period"))): one for one in found}
-    return list(unique.values()) or [{"role": [ROLES["PATIENT"]], "member": scene.subject}]
+    return once(scene, found) or [{"role": [members.role("PATIENT")], "member": scene.subject}]
 
 
-def in_hospital(scene: Scene) -> list[Json]:
-    """The Encounter's participants; a practitioner acts on behalf of the hospital (ctm-1 allows that for practitioners alone)."""
-    found = []
-    for participant in scene.stay.encounter.get("participant", []):
-        person = participant.get("individual")
-        if not scene.resolves(person) or _type(person) not in MEMBERS - {"RelatedPerson"}:
-            continue
-        member: Json = {"role": [_role(participant)], "member": {"reference": person["reference"]}}
-        if scene.hospital and _type(person) == "Practitioner" and member["role"][0] != ROLES["REF"]:
-            member["onBehalfOf"] = scene.hospital
-        if participant.get("period"):
-            member["period"] = participant["period"]
-        found.append(member)
-    return found
+def once(scene: Scene, found: list[Json]) -> list[Json]:
+    """The same without repeats: what several sources tell of one person in one role at one time is told once."""
+    spells: dict[tuple[str, str], list[Json]] = {}
+    for one in found:
+        told = spells.setdefault((who(scene, one["member"]), _words(one["role"][0])), [])
+        same = next((place for place, other in enumerate(told) if _meet(one.get("period", {}), other.get("period", {}))), None)
+        if same is None:
+            told.append(one)
+        else:
+            told[same] = _joined(told[same], one)
+    busy = {person for person, part in spells if part != _words(members.TAKES_PART)}
+    kept = (told for (person, part), told in spells.items() if part != _words(members.TAKES_PART) or person not in busy)
+    return [one for told in kept for one in told]
 
 
-def primary_care(scene: Scene) -> list[Json]:
-    """Patient.generalPractitioner (PD1-4, ROL)."""
-    found = [one for one in scene.person.patient.get("generalPractitioner", []) if scene.resolves(one) and _type(one) in MEMBERS]
-    return [{"role": [ROLES["PCP"]], "member": {"reference": one["reference"]}} for one in found]
+def who(scene: Scene, member: Json) -> str:
+    """What tells one member from another: what a PractitionerRole is a role of is the same person."""
+    target = str(member.get("reference", ""))
+    behind = scene.known.get(target, {}).get("practitioner", {}) if target.startswith("PractitionerRole/") else {}
+    return str(behind.get("reference") or target or member.get("identifier") or str(member.get("display")).casefold())
 
 
-def acting_for_client(scene: Scene) -> list[Json]:
-    """Guardians and others whom the policy lets in; family is left out."""
-    allowed = set(scene.context.policy.relationships)
-    return [
-        {"role": [{"text": "Acts for the client"}], "member": {"reference": f"RelatedPerson/{one['id']}", "display": person_name(one)}}
-        for one in scene.person.related
-        if one["resourceType"] == "RelatedPerson"
-        and allowed & {coding.get("code") for concept in one.get("relationship", []) for coding in concept.get("coding", [])}
-    ]
+def _joined(one: Json, other: Json) -> Json:
+    """Two tellings of one spell: a stated end stands above silence, of two beginnings the earlier, of two ends the later."""
+    first, second = one.get("period", {}), other.get("period", {})
+    starts = sorted((said["start"] for said in (first, second) if "start" in said), key=_at)
+    ends = sorted((said["end"] for said in (first, second) if "end" in said), key=_at)
+    whole = {**({"start": starts[0]} if starts else {}), **({"end": ends[-1]} if ends else {})}
+    return {**other, **one, **({"period": whole} if whole else {})}
 
 
-def agencies(scene: Scene) -> list[Json]:
-    """The agency that has accepted, from when on; an earlier one that had, with the end of its time."""
-    found = []
-    for assignment in scene.transition.assignments:
-        foreign = scene.context.recipient is not None and assignment.agency != scene.context.recipient
-        if not assignment.agency or assignment.status not in ACCEPTED or foreign:
-            continue
-        period = {"start": scene.time(assignment.since), **({"end": scene.time(assignment.until)} if assignment.until else {})}
-        role = {"text": "Community mental-health agency"}
-        found.append({"role": [role], "member": organization(scene.context, assignment.agency), "period": period})
-    return found
+def _meet(one: Json, other: Json) -> bool:
+    """Whether two periods can be one spell: neither is over before the other begins."""
+    return not any(
+        "end" in first and "start" in second and _at(first["end"]) <= _at(second["start"]) for first, second in ((one, other), (other, one))
+    )
 
 
-def _role(participant: Json) -> Json:
-    codes = [str(coding.get("code")) for kind in participant.get("type", []) for coding in kind.get("coding", [])]
-    text = next((str(kind["text"]) for kind in participant.get("type", []) if kind.get("text")), "Practitioner")
-    return next((ROLES["REF" if code == "referrer" else code] for code in codes if code in ROLES or code == "referrer"), {"text": text})
+def _at(text: str) -> int:
+    return instant(text) or 0
 
 
-def _type(reference: Json | None) -> str:
-    return str((reference or {}).get("reference", "")).split("/")[0]
+def _words(concept: Json) -> str:
+    coded = next((f"{coding.get('system')}|{coding.get('code')}" for coding in concept.get("coding", []) if coding.get("code")), "")
+    return coded or str(concept.get("text")).casefold()

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from gateway.mappings.care.needs import Said, reasons, stated
 from gateway.mappings.care.policy import Goal
 from gateway.mappings.care.scene import Scene, ended, others
-from gateway.mappings.care.service_requests import diagnoses, reasons
 from gateway.records.statements import Json
 
 
 def goals(scene: Scene) -> tuple[tuple[Goal, Json], ...]:
     """The goals that the policy proposes for this stay, in the policy's order."""
-    said = diagnoses(scene)
+    said = stated(scene)
     wanted = ((goal, reasons(goal, scene, said)) for goal in scene.context.policy.goals)
     return tuple((goal, proposed(goal, scene, why)) for goal, why in wanted if why is not None)
 
 
-def proposed(goal: Goal, scene: Scene, why: tuple[str, ...]) -> Json:
+def proposed(goal: Goal, scene: Scene, why: tuple[Said, ...]) -> Json:
     """One Goal: proposed, since nobody has agreed on it yet."""
     follow_up = scene.context.policy.follow_up
     due = scene.day(follow_up.last_day if goal.window else follow_up.plan_days)
@@ -29,8 +29,9 @@ def proposed(goal: Goal, scene: Scene, why: tuple[str, ...]) -> Json:
     }
     if start and due:
         resource |= {"startDate": start, "target": [{"dueDate": due}]}
-    if why and not goal.everyone:
-        resource["addresses"] = [{"reference": f"Condition/{name}"} for name in why]
+    held = dict.fromkeys(one.reference for one in why if one.reference)
+    if held and not goal.everyone:
+        resource["addresses"] = [{"reference": reference} for reference in held]
     return resource
 
 

@@ -11,16 +11,20 @@ from importlib import resources
 from typing import Any, cast
 
 from gateway.errors import Usage
+from gateway.fhir.check_digits import problem_of
+from gateway.mappings import tables
 from gateway.toml_files import TomlFile
 
 PRIORITIES = ("routine", "urgent", "asap", "stat")
 CATEGORIES = ("counselling", "education", "evaluation", "social")
 TIERS = ("urgent", "high", "standard")
+DOMAINS = tuple(sorted({row["target"] for row in tables.rows("social-needs")}))
 KNOWN = ("safe_contact", "legal_status", "long_acting_injection", "interpreter", "medication_ends")
 """What callers must know that is found by words of the policy."""
 _NEEDED = ("follow_up", "priority", "care_team", "service")
 _TABLES = (*_NEEDED, "know", "goal")
 _CODE = {"system", "code"}
+_RELATION = re.compile(r"[A-Z][A-Z0-9]*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _PATTERNS = (
@@ -28,6 +32,8 @@ _PATTERNS = (
     ("words", re.compile(r"[^A-Z]+"), "in lower-case letters"),
     ("tiers", re.compile("|".join(TIERS)), f"a tier: {', '.join(TIERS)}"),
     ("dispositions", re.compile(r"[0-9]{2}"), "a code of two digits (NUBC FL17)"),
+    ("ambulatory", re.compile(r"[A-C][0-9]"), "an ambulatory status (HL7 table 0009)"),
+    ("asked", re.compile(r"[^A-Z]+"), "in lower-case letters"),
 )
 """What the texts of a list look like: one that could never match would plan nothing, and nobody would see why."""
 
@@ -52,9 +58,12 @@ class Planned:
     everyone: bool = False
     interpreter: bool = False
     diagnoses: tuple[str, ...] = ()  # ICD-10-CM prefixes
-    words: tuple[str, ...] = ()  # in a diagnosis's text; an alternative to `diagnoses`
+    words: tuple[str, ...] = ()  # in a diagnosis's text, whole ("homeless*" a beginning), not negated; an alternative to `diagnoses`
     tiers: tuple[str, ...] = ()
+    ambulatory: tuple[str, ...] = ()  # PV1-15, HL7 table 0009; likewise
+    domains: tuple[str, ...] = ()  # Gravity's categories of social needs: an answer to a screening question counts like a diagnosis
     dispositions: tuple[str, ...] = ()  # NUBC FL17 codes
+    outside_area: bool = False  # the client lives where the agency that the transition is routed to does not serve
     min_age: int | None = None
     max_age: int | None = None
 
@@ -79,6 +88,7 @@ class Service(Planned):
     window: bool = False  # asked for within the days of the follow-up
     contact: bool = False  # asked for within the hours of the first contact, and done once the client was reached
     protected: bool = False  # substance-use content, labelled as such
+    asked: tuple[str, ...] = ()  # words by which a clinician's own request for the same is known, beside its code
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,7 @@ class Policy:
     follow_up: FollowUpWindow
     priority: Mapping[str, str]
     relationships: tuple[str, ...]
+    relationships_of_minors: tuple[str, ...]
     know: Mapping[str, tuple[str, ...]]
     goals: tuple[Goal, ...]
     services: tuple[Service, ...]
@@ -128,7 +139,7 @@ class _Reader:
             version=version,
             follow_up=window,
             priority=self.priorities(),
-            relationships=self.lists("care_team", ("relationships",))["relationships"],
+            **self.relationships(),
             know=self.lists("know", KNOWN),
             goals=tuple(self.planned(Goal, window, number, entry) for number, entry in enumerate(self.tables("goal"))),
             services=tuple(self.service(window, number, entry) for number, entry in enumerate(self.tables("service"))),
@@ -161,9 +172,20 @@ class _Reader:
             self.check(_fits("tuple", value), (table, key), f"{key} must be a list of texts")
         return {key: tuple(given.get(key, ())) for key in keys}
 
+    def relationships(self) -> dict[str, tuple[str, ...]]:
+        """Who acts for the client by what they are to them, and who for a minor."""
+        found = self.lists("care_team", ("relationships", "relationships_of_minors"))
+        for key, codes in found.items():
+            for code in codes:
+                self.check(bool(_RELATION.fullmatch(code)), ("care_team", key), f"{code!r} in {key} is not a code of v3-RoleCode or HL7 table 0063")
+        return found
+
     def service(self, window: FollowUpWindow, number: int, entry: Mapping[str, Any]) -> Service:
         service: Service = self.planned(Service, window, number, entry)
         self.check(service.category in CATEGORIES, ("service", number, "category"), f"category must be one of {', '.join(CATEGORIES)}")
+        if service.code is not None:
+            problem = problem_of(service.code["system"], service.code["code"])
+            self.check(not problem, ("service", number, "code"), f"the code {service.code['code']!r} {problem}")
         return service
 
     def planned(self, kind: type[Any], window: FollowUpWindow, number: int, entry: Mapping[str, Any]) -> Any:
@@ -173,12 +195,14 @@ class _Reader:
         one = self.entry(kind, (table, number), words)
         self.check(bool(_NAME.fullmatch(one.name)), (table, number, "name"), "name must be lower-case letters, digits and dashes")
         for key, wanted, reason in _PATTERNS:
-            for each in getattr(one, key):
+            for each in getattr(one, key, ()):
                 self.check(bool(wanted.fullmatch(each)), (table, number, key), f"{each!r} in {key} is not {reason}")
+        self.check(set(one.domains) <= set(DOMAINS), (table, number, "domains"), f"domains are {', '.join(DOMAINS)}")
         ordered = one.min_age is None or one.max_age is None or one.min_age <= one.max_age
         self.check(ordered, (table, number, "max_age"), "max_age must not be below min_age")
         ages = one.min_age is not None or one.max_age is not None
-        limited = ages or any((one.diagnoses, one.words, one.tiers, one.dispositions, one.interpreter))
+        needs = (one.diagnoses, one.words, one.ambulatory, one.domains)
+        limited = ages or any((*needs, one.tiers, one.dispositions, one.interpreter, one.outside_area))
         self.check(one.everyone != limited, (table, number), f"a {table} is for everyone, or says for whom; not both, not neither")
         return one
 

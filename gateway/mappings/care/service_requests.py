@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from functools import cache
-from typing import NamedTuple
+from typing import cast
 
-from gateway.mappings.care.callers import needs_interpreter, preferred_language
-from gateway.mappings.care.policy import Planned, Service
-from gateway.mappings.care.scene import Scene, ended
+from gateway.mappings.care.callers import preferred_language
+from gateway.mappings.care.needs import Said, reasons, stated
+from gateway.mappings.care.policy import Service
+from gateway.mappings.care.scene import Scene, ended, why_over
+from gateway.records.record import Owned
 from gateway.records.statements import Json
+from transitions.codes import matcher
 
 SNOMED = "http://snomed.info/sct"
 SDOH = {"system": "http://hl7.org/fhir/us/core/CodeSystem/us-core-category", "code": "sdoh", "display": "SDOH"}
@@ -19,79 +23,61 @@ CATEGORY: dict[str, list[Json]] = {
     "evaluation": [{"coding": [{"system": SNOMED, "code": "386053000", "display": "Evaluation procedure"}]}],
     "social": [{"coding": [SDOH, {"system": SNOMED, "code": "410606002", "display": "Social service procedure"}]}],
 }
-DIAGNOSIS_SYSTEMS = ("", "http://hl7.org/fhir/sid/icd-10-cm", "http://hl7.org/fhir/sid/icd-10")
-
-
-class Said(NamedTuple):
-    """One diagnosis or stated need: code, words, and the Condition that holds it where there is one."""
-
-    code: str
-    text: str
-    condition: str | None
+GRAVITY = "http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes"
+STATUS_REASON = "http://hl7.org/fhir/StructureDefinition/request-statusReason"
+STANDING = frozenset({"draft", "active", "on-hold", "completed", "unknown"})
+"""States of a clinician's own request that still asks, or has asked, for something."""
 
 
 def service_requests(scene: Scene) -> tuple[tuple[Service, Json], ...]:
     """The requests that the policy proposes for this stay, in the policy's order."""
-    said = diagnoses(scene)
+    said, theirs = stated(scene), clinicians_own(scene)
     wanted = ((service, reasons(service, scene, said)) for service in scene.context.policy.services)
-    return tuple((service, request(service, scene, why)) for service, why in wanted if why is not None)
+    return tuple((service, request(service, scene, why, theirs)) for service, why in wanted if why is not None)
 
 
-def diagnoses(scene: Scene) -> tuple[Said, ...]:
-    """What the stay's Conditions and facts say: a Condition first, since it can be referred to."""
-    found = [
-        Said(str(coding.get("code") or "").upper(), f"{condition.get('code', {}).get('text', '')} {coding.get('display', '')}", condition["id"])
-        for condition in scene.conditions
-        for coding in condition.get("code", {}).get("coding") or [{}]
-        if str(coding.get("system") or "") in DIAGNOSIS_SYSTEMS or coding.get("display") or condition.get("code", {}).get("text")
-    ]
-    facts = [*(scene.stay.facts.get("diagnoses") or []), *filter(None, [scene.stay.facts.get("reason")])]
-    found += [Said(str(fact.get("code") or "").upper(), str(fact.get("text") or ""), None) for fact in facts]
-    return tuple(found)
+def clinicians_own(scene: Scene) -> tuple[Owned, ...]:
+    """What clinicians asked for themselves (REF, ORC and OBR, FHIR) for this stay or for none, in the order of their ids."""
+    mine = [one for one in (*scene.person.referrals, *scene.person.care) if one.stay in (None, scene.stay.id)]
+    mine += [Owned(one) for one in scene.of_type("ServiceRequest")]
+    asked = [one for one in mine if one.resource["resourceType"] == "ServiceRequest" and one.resource.get("status") in STANDING]
+    return tuple(sorted(asked, key=lambda one: str(one.resource["id"])))
 
 
-def reasons(service: Planned, scene: Scene, said: tuple[Said, ...]) -> tuple[str, ...] | None:
-    """The Conditions that are the reason for a service; None when the policy does not propose it here."""
-    if service.everyone:
-        return tuple(dict.fromkeys(one.condition for one in said if one.condition and not one.code.startswith("Z")))
-    stay, age = scene.transition.stay, scene.age()
-    if service.tiers and scene.transition.tier not in service.tiers:
-        return None
-    if service.dispositions and (stay.disposition is None or stay.disposition.code not in service.dispositions):
-        return None
-    if (service.min_age is not None and (age is None or age < service.min_age)) or (
-        service.max_age is not None and (age is None or age > service.max_age)
-    ):
-        return None
-    if service.interpreter and not needs_interpreter(scene.person.patient):
-        return None
-    if not (service.diagnoses or service.words):
-        return ()
-    because = [one for one in said if matches(service, one)]
-    return tuple(dict.fromkeys(one.condition for one in because if one.condition)) if because else None
-
-
-def matches(service: Planned, said: Said) -> bool:
-    """Whether a diagnosis is among those that a service is for."""
-    code, text = said.code.replace(".", ""), said.text.casefold()
-    return code.startswith(prefixes(service.diagnoses)) or any(word in text for word in service.words)
+def asks_for(theirs: Owned, service: Service, scene: Scene) -> bool:
+    """Whether a clinician's own request is for the same: by its code, by the policy's words, or for the follow-up by the agency that it names."""
+    concepts = [theirs.resource.get("code", {}), *theirs.resource.get("category", []), *theirs.resource.get("orderDetail", [])]
+    if service.code and any((one.get("system"), one.get("code")) == (service.code["system"], service.code["code"]) for one in _codings(concepts)):
+        return True
+    if any(_mentions(service.asked)(text) for text in _texts(concepts)):
+        return True
+    agency = scene.transition.agency
+    names = {name.casefold() for name in (agency or "", scene.context.agencies.get(agency or "", "")) if name}
+    return service.routed and any(str(word).casefold() in names for word in cast("list[str]", theirs.facts.get("receivers") or []))
 
 
 @cache
-def prefixes(diagnoses: tuple[str, ...]) -> tuple[str, ...]:
-    """ICD-10-CM prefixes without their dots, as some senders write them."""
-    return tuple(prefix.replace(".", "") for prefix in diagnoses)
+def _mentions(words: tuple[str, ...]) -> Callable[[str], bool]:
+    return matcher(words)
 
 
-def request(service: Service, scene: Scene, why: tuple[str, ...]) -> Json:
-    """One ServiceRequest."""
+def _codings(concepts: Iterable[Json]) -> Iterator[Json]:
+    return (coding for concept in concepts for coding in concept.get("coding", []))
+
+
+def _texts(concepts: Iterable[Json]) -> Iterator[str]:
+    return (str(text) for concept in concepts for text in (concept.get("text"), *(one.get("display") for one in concept.get("coding", []))) if text)
+
+
+def request(service: Service, scene: Scene, why: tuple[Said, ...], theirs: tuple[Owned, ...]) -> Json:
+    """One ServiceRequest. It rests on what clinicians asked for themselves (`basedOn`) and never stands in its stead."""
     transition, agency = scene.transition, scene.agency
     resource: Json = {
         "resourceType": "ServiceRequest",
         "id": scene.identify("ServiceRequest", f"service|{service.name}"),
         "status": status(service, scene),
         "intent": "proposal",
-        "category": CATEGORY[service.category],
+        "category": [*CATEGORY[service.category], *_domains(why)],
         "priority": scene.context.policy.priority[transition.tier if service.by_tier else "standard"],
         "code": {**({"coding": [dict(service.code)]} if service.code else {}), "text": title(service, scene)},
         "subject": scene.subject,
@@ -104,9 +90,22 @@ def request(service: Service, scene: Scene, why: tuple[str, ...]) -> Json:
         resource["occurrencePeriod"] = due
     if service.routed and agency:
         resource["performer"] = [agency]
-    if why:
-        resource["reasonReference"] = [{"reference": f"Condition/{name}"} for name in why]
+    held = dict.fromkeys(one.reference for one in why if one.reference)
+    if held:
+        resource["reasonReference"] = [{"reference": reference} for reference in held]
+    based = [f"ServiceRequest/{one.resource['id']}" for one in theirs if asks_for(one, service, scene)]
+    if based:
+        resource["basedOn"] = [{"reference": reference} for reference in dict.fromkeys(based)]
+    over = why_over(scene)
+    if over and resource["status"] in ("revoked", "entered-in-error"):
+        resource["extension"] = [{"url": STATUS_REASON, "valueCodeableConcept": {"text": over}}]
     return resource
+
+
+def _domains(why: tuple[Said, ...]) -> list[Json]:
+    """Gravity's categories of the needs that were stated; its displays are its codes in words."""
+    stated_domains = sorted({one.domain for one in why if one.domain})
+    return [{"coding": [{"system": GRAVITY, "code": code, "display": code.replace("-", " ").title()}]} for code in stated_domains]
 
 
 def occurrence(service: Service, scene: Scene) -> Json | None:
