@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gateway.mappings.care import narrative as page
-from gateway.mappings.care.callers import Known, before_calling
+from gateway.mappings.care.callers import Known
 from gateway.mappings.care.flag import TEXT
 from gateway.mappings.care.goals import set_by_others
 from gateway.mappings.care.other_plans import named, other_plans, still_open
@@ -19,9 +19,8 @@ CATEGORY = {
 }
 
 
-def care_plan(scene: Scene, requests: Sequence[Json], goals: Sequence[Json], tasks: Sequence[Json], team: Json) -> Json:
+def care_plan(scene: Scene, to_know: Sequence[Known], requests: Sequence[Json], goals: Sequence[Json], tasks: Sequence[Json], team: Json) -> Json:
     """One CarePlan a transition; `requests` and `goals` are its own, `tasks` those that the recipient may see, the last of them current."""
-    to_know = before_calling(scene)
     plans = other_plans(scene)
     notes = list(why(scene, plans))
     aims = [*set_by_others(scene), *goals]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from gateway.mappings.care.callers import before_calling
 from gateway.mappings.care.care_plan import care_plan
 from gateway.mappings.care.care_team import care_team
 from gateway.mappings.care.context import CareContext
-from gateway.mappings.care.flag import flags
-from gateway.mappings.care.goals import goals
-from gateway.mappings.care.handling import alike, labelled, of_stay, protected
+from gateway.mappings.care.flag import flags, told
+from gateway.mappings.care.goals import goals, set_by_others
+from gateway.mappings.care.handling import alike, labelled, of_stay, protected, with_notice_of
+from gateway.mappings.care.other_plans import other_plans
 from gateway.mappings.care.provenance import basis, beside, provenance
 from gateway.mappings.care.scene import Scene
 from gateway.mappings.care.service_requests import service_requests
 from gateway.mappings.care.task import tasks
-from gateway.privacy import labels
+from gateway.privacy import labels, notice
 from gateway.records.record import PersonRecord, StayRecord
 from gateway.records.statements import Json
 from transitions.model import Transition
@@ -29,15 +31,18 @@ def derive(person: PersonRecord, stay: StayRecord, transition: Transition, conte
     orders = tasks(scene, focus)
     team = care_team(scene)
     aims = goals(scene)
-    plan = care_plan(scene, [request for _, request in requests], [goal for _, goal in aims], [order for _, order in orders], team)
-    content = frozenset().union(*(labels.labels_of(each) for each in (*stay.parts, *(request for _, request in requests)))) - labels.RANK.keys()
+    to_know = before_calling(scene)
+    plan = care_plan(scene, to_know, [request for _, request in requests], [goal for _, goal in aims], [order for _, order in orders], team)
+    theirs = (*set_by_others(scene), *other_plans(scene))
+    told_in_plan = (*stay.parts, *theirs, *(request for _, request in requests))
+    content = frozenset().union(*(labels.labels_of(each) for each in told_in_plan)) - labels.RANK.keys() - {notice.MARK}
     derived = [
-        ("care-plan", labelled(handling, plan, content, transition.reasons or ("",))),
+        ("care-plan", labelled(with_notice_of(handling, theirs), plan, content, [*transition.reasons, *(one.answer for one in to_know)])),
         ("care-team", labelled(handling, team)),
         *((f"goal-{goal.name}", labelled(handling, proposed)) for goal, proposed in aims),
         *((f"service-{service.name}", request) for service, request in requests),
         *(("task", labelled(handling, order)) for _, order in orders),
-        *((f"flag-{code}", labelled(handling, flag)) for code, flag in flags(scene)),
+        *((f"flag-{raised.code}", labelled(handling, flag, narrated=told(raised))) for raised, flag in flags(scene)),
     ]
     stays_messages = basis(scene)
     others = beside(scene, plan)

@@ -28,9 +28,14 @@ TEXT = {
 }
 
 
-def flags(scene: Scene) -> tuple[tuple[str, Json], ...]:
-    """The raised flags with their codes, as FHIR Flags."""
-    return tuple((raised.code, flag(scene, raised)) for raised in scene.transition.flags)
+def flags(scene: Scene) -> tuple[tuple[Flag, Json], ...]:
+    """The raised flags, each with its FHIR Flag."""
+    return tuple((raised, flag(scene, raised)) for raised in scene.transition.flags)
+
+
+def told(raised: Flag) -> list[str]:
+    """The words of messages, and of the policy, in a Flag's narrative."""
+    return [TEXT[raised.code], *(evidence.text for evidence in raised.evidence), raised.clears]
 
 
 def flag(scene: Scene, raised: Flag) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gateway.privacy import labels, notice
@@ -36,15 +36,21 @@ def of_stay(stay: StayRecord) -> Handling:
     return Handling(level, stay.facts.get("sud_attested", False), stay.part2 or stay.facts.get("part2", False), consents)
 
 
-def labelled(handling: Handling, resource: Json, known: frozenset[str] = frozenset(), reasons: Sequence[str] = ()) -> Json:
+def with_notice_of(handling: Handling, told: Iterable[Json]) -> Handling:
+    """The same for a record that repeats what others' records tell: the notice that one of them came with is its own too."""
+    marked = [one for one in told if notice.MARK in labels.labels_of(one)]
+    consents = sorted({*(handling.consents or ()), *(consent for one in marked for consent in notice.consents_of(one))})
+    return handling._replace(consents=tuple(consents)) if marked else handling
+
+
+def labelled(handling: Handling, resource: Json, known: frozenset[str] = frozenset(), narrated: Sequence[str] = ()) -> Json:
     """The record with its labels. `known`: sensitivities of what it was made from, beside those that its own words show.
 
-    `reasons`: what its narrative repeats, read in the narrative's stead: those of the tier. The rest of it stands in the record's other elements, or
-    in what it was made from.
+    `narrated`: what its narrative and description were written from, where those only repeat; it is read in their stead, because short texts recur.
     """
-    words = {key: value for key, value in resource.items() if key not in NO_WORDS and not (reasons and key == "text")}
+    words = {key: value for key, value in resource.items() if key not in NO_WORDS and not (narrated and key in ("text", "description"))}
     said = labels.label(
-        {"words": words, "reasons": list(reasons)}, part2=handling.part2, sud_attested=handling.attested, confidentiality=handling.confidentiality
+        {"words": words, "narrated": narrated}, part2=handling.part2, sud_attested=handling.attested, confidentiality=handling.confidentiality
     )
     result = {**resource, "meta": said["meta"]}
     return _noticed(handling, labels.with_labels(result, known) if known else result)
