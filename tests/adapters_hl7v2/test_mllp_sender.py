@@ -13,9 +13,9 @@ import pytest
 from gateway.adapters.hl7v2.frames import framed
 from gateway.adapters.hl7v2.mllp import Limits, Peer, listen
 from gateway.adapters.hl7v2.sender import Address, Sender, parse_url, send_file
-from gateway.er7.acknowledgements import acknowledge
+from gateway.er7.acknowledgements import acknowledge, acknowledge_batch
 from gateway.er7.reader import read
-from gateway.errors import Unavailable, Usage
+from gateway.errors import Malformed, Unavailable, Usage
 from tests.third_party import DATA, third_party
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -133,6 +133,107 @@ def test_enhanced_mode_waits_for_the_applications_answer_where_it_was_asked_for(
         async with receiver(both) as url, Sender(url, timeout=2) as sender:
             assert (await sender.send(adt("1", "AL", "AL"))).code == "AE"
             assert (await sender.send(adt("2", "AL", "NE"))).code == "CA"
+
+    run(test)
+
+
+def test_all_answers_are_told_in_the_order_in_which_they_come() -> None:
+    async def both(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\x1c\r")
+        writer.write(ack("0", "AE") + ack("1", "CA") + ack("0", "AR"))
+        await asyncio.sleep(0.02)
+        writer.write(ack("1", "AA"))
+        await reader.read()
+
+    async def test() -> None:
+        async with receiver(both) as url, Sender(url, timeout=2) as sender:
+            told = await sender.exchange(adt("1", "AL", "AL"))
+            assert [answer[:2] for answer in told] == [("0", "AE"), ("1", "CA"), ("0", "AR"), ("1", "AA")]
+
+    run(test)
+
+
+@pytest.mark.parametrize("code", ["CE", "CR", "AA", "AE", "AR"])
+def test_a_refused_accept_or_an_applications_answer_ends_the_exchange(code: str) -> None:
+    async def one(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\x1c\r")
+        writer.write(ack("1", code))
+        await reader.read()
+
+    async def test() -> None:
+        async with receiver(one) as url, Sender(url, timeout=2) as sender:
+            assert (await sender.send(adt("1", "AL", "AL"))).code == code
+
+    run(test)
+
+
+@pytest.mark.parametrize(("accept", "application"), [("AL", ""), ("AL", "NE"), ("AL", "ER"), ("", "")])
+@pytest.mark.parametrize("code", ["CA", "AA"])
+def test_a_receiver_in_either_mode_is_understood(accept: str, application: str, code: str) -> None:
+    async def one(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\x1c\r")
+        writer.write(ack("1", code))
+        await reader.read()
+
+    async def test() -> None:
+        async with receiver(one) as url, Sender(url, timeout=2) as sender:
+            assert (await sender.send(adt("1", accept, application))).code == code
+
+    run(test)
+
+
+def test_a_batch_of_answers_is_understood() -> None:
+    async def batched(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\x1c\r")
+        said = [acknowledge(read(adt(number)), code, at=AT, control_id="g") for number, code in (("0", "AE"), ("1", "AA"))]
+        writer.write(framed(acknowledge_batch([], at=AT, control_id="g")) + framed(acknowledge_batch(said, at=AT, control_id="g")))
+        await reader.read()
+
+    async def test() -> None:
+        async with receiver(batched) as url, Sender(url, timeout=2) as sender:
+            assert await sender.send(adt("1")) == ("1", "AA", "")
+            assert sender.skipped == [("0", "AE", "")]
+
+    run(test)
+
+
+def test_a_message_that_asks_for_no_answer_is_not_waited_for_and_an_error_it_may_get_is_told_when_it_comes(tmp_path: Path) -> None:
+    async def late(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(3):
+            await reader.readuntil(b"\x1c\r")
+        writer.write(ack("2", "CR") + ack("3"))
+        assert await reader.read() == b"", "the sender says that it is done"
+        writer.write(ack("1", "AE"))
+
+    async def test() -> None:
+        path = tmp_path / "feed.hl7"
+        path.write_bytes(adt("1", "NE", "ER") + adt("2", "ER", "NE") + adt("3"))
+        async with receiver(late) as url:
+            answers = [answer async for answer in send_file(path, url, timeout=2)]
+        assert [answer[:2] for answer in answers] == [("2", "CR"), ("3", "AA"), ("1", "AE")]
+
+    run(test)
+
+
+def test_nobody_can_wait_for_the_answer_of_a_message_that_asks_for_none() -> None:
+    async def silent(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def test() -> None:
+        async with receiver(silent) as url, Sender(url) as sender:
+            with pytest.raises(Usage, match="asks for no answer"):
+                await sender.send(adt("1", "NE", "NE"))
+            assert await sender.exchange(adt("1", "NE", "NE")) == []
+
+    run(test)
+
+
+def test_a_file_without_messages_is_refused(tmp_path: Path) -> None:
+    async def test() -> None:
+        path = tmp_path / "empty.hl7"
+        path.write_bytes(b"\r\n \x1c\r")
+        with pytest.raises(Malformed, match="holds no message"):
+            _ = [answer async for answer in send_file(path, "mllp://127.0.0.1:1")]
 
     run(test)
 

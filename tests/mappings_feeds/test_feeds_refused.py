@@ -39,6 +39,7 @@ REFUSED = (
     ('psychiatric_units = ["BHU"]\n\nother_units = [\n  "ICU",\n  "bhu",\n]', 13, "other_units[2]", "is in psychiatric_units too", "Keep it in one"),
     ('accept_quarantined = "yes"', 11, "accept_quarantined", "must be true or false", "Write true."),
     ('facility_kind = "psych"', 11, "facility_kind", "must be one of psychiatric, other", ""),
+    ('acknowledgement = "always"', 11, "acknowledgement", "must be one of original, enhanced", ""),
     ('kind = "hl7"', 11, "kind", "must be one of hl7v2, fhir", ""),
     ("processing_ids = []", 11, "processing_ids", "every message would count as a test", '["P"]'),
     ('codes = "x"', 11, "codes", "must be a table", "[feed.codes]"),
