@@ -13,6 +13,8 @@ from conformance.profiles.run import Run
 
 Json = dict[str, Any]
 
+CODED = ("Coding", "Quantity", "Age", "Count", "Distance", "Duration")
+"""The types that hold a system and a code themselves."""
 _FEW = 12
 """So many codes a sentence can name."""
 
@@ -21,17 +23,17 @@ def bound(run: Run, location: str, kind: str, value: Any, binding: Binding) -> N
     """Check a value of a type against a binding. What cannot be known here is not judged."""
     if kind == "CodeableConcept":
         codings = [(f"{location}.coding[{number}]", one) for number, one in enumerate(_list(value, "coding"))]
-    elif kind in ("Coding", "Quantity"):
+    elif kind in CODED:
         codings = [(location, value)]
     else:
         if isinstance(value, str) and run.terminology.has(binding.value_set, None, value) is False:
-            run.error(location, "binding", _sentence(run, binding))
+            run.say("error" if binding.strength == "required" else "warning", location, "binding", _sentence(run, binding))
         return
     verdicts = [_verdict(run, binding, one) for _, one in codings if isinstance(one, dict)]
     if True in verdicts or None in verdicts:
         return
     if not verdicts or set(verdicts) == {_UNCODED}:
-        if binding.strength == "required" and kind != "Quantity" and isinstance(value, dict) and not _absent(value):
+        if binding.strength == "required" and kind in ("CodeableConcept", "Coding") and isinstance(value, dict) and not _absent(value):
             run.error(location, "binding", f"A code of {binding.value_set} is required here.")
     else:
         run.say("error" if binding.strength == "required" else "warning", location, "binding", _sentence(run, binding))

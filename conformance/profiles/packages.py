@@ -36,6 +36,17 @@ def definitions(path: Path) -> Iterator[Json]:
         raise Usage("This is no FHIR package", advice="Give the .tgz of an implementation guide.") from None
 
 
+def read(path: Path, base: Json) -> Json:
+    """The tables of a package's tgz, over the tables of R4. Raises `Usage` for what is no package of profiles for R4."""
+    try:
+        tables = package_tables(definitions(path), base)
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError, RecursionError):
+        raise Usage("A definition of this package is not as FHIR R4 has it", advice="Give the package of an implementation guide for R4.") from None
+    if not tables["profiles"]:
+        raise Usage("This package has no profiles with snapshots", advice="Give the package of an implementation guide for R4.")
+    return tables
+
+
 def _wanted(member: tarfile.TarInfo) -> bool:
     folder, _, name = member.name.rpartition("/")
     return member.isfile() and folder == "package" and name.endswith(".json") and name.split("-")[0] in _KINDS and member.size < _LIMIT

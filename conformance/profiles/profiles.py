@@ -39,9 +39,9 @@ def load(package: str | Path = "us-core-6.1.0") -> Profiles:
     path = Path(package)
     if not path.is_file():
         raise Usage("There is no such package", advice=f"Name one of {', '.join(BUILT_IN)}, or the .tgz of an implementation guide.")
-    from conformance.profiles.packages import definitions, package_tables
+    from conformance.profiles.packages import read
 
-    return Profiles(path.name, _table("r4"), package_tables(definitions(path), _table("r4")))
+    return Profiles(path.name, _table("r4"), read(path, _table("r4")))
 
 
 class Profiles:

@@ -70,7 +70,7 @@ def _valued(run: Run, values: list[Any], node: Constraint, steps: list[str]) -> 
     for depth in range(len(steps) + 1):
         at = _node(run, node, steps[:depth])
         if at is None:
-            break
+            return said or (steps == ["url"] and any(url in values for kind in node.types for url in kind.profiles))
         rest = steps[depth:]
         if at.fixed is not None or at.pattern is not None:
             stated = at.fixed if at.fixed is not None else at.pattern

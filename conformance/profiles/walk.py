@@ -5,6 +5,7 @@ Source: HL7 FHIR R4, 2.6.2 JSON Representation of Resources; 2.1 Resource defini
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from conformance.profiles import codes, constraints, extensions, invariants, references
@@ -110,7 +111,7 @@ def _of_type(run: Run, location: str, value: Json, prop: Property) -> None:
         codes.bound(run, location, kind, value, element.binding)
     if prop.type.profiles and kind != "Extension":
         constraints.profiled(run, location, value, prop.type.profiles)
-    if kind in ("Coding", "Quantity"):
+    if kind in codes.CODED:
         codes.coding(run, location, value)
     elif kind == "Reference":
         references.literal(run, location, value)
@@ -130,9 +131,14 @@ def _inner(run: Run, location: str, value: Json, prop: Property) -> None:
 
 
 def _contained(run: Run, location: str, value: Json) -> None:
-    """What R4 says of contained resources (dom-2 to dom-5); that they are spoken of (dom-3) is looked for in the container's text."""
-    inside = value["contained"]
-    for number, one in enumerate(inside if isinstance(inside, list) else ()):
+    """What R4 says of contained resources (dom-2 to dom-5)."""
+    inside = value["contained"] if isinstance(value["contained"], list) else []
+    outside = {name: one for name, one in value.items() if name != "contained"}
+    pointers = [_pointers(one) for one in inside]
+    spoken = Counter(_pointers(outside))
+    for found in pointers:
+        spoken.update(found)
+    for number, (one, own) in enumerate(zip(inside, pointers, strict=True)):
         if not isinstance(one, dict):
             continue
         where = f"{location}.contained[{number}]"
@@ -144,29 +150,22 @@ def _contained(run: Run, location: str, value: Json) -> None:
             run.error(f"{where}.meta", "dom-4", "A contained resource has no version and no time of update.")
         if "security" in meta:
             run.error(f"{where}.meta", "dom-5", "A contained resource has no security label of its own.")
+        wanted = f"#{one.get('id')}"
         if not isinstance(one.get("id"), str):
             run.error(f"{where}.id", "contained", "A contained resource has an id, by which it is referred to.")
-        elif not _spoken_of(one, value):
+        elif spoken[wanted] - (wanted in own) < 1 and "#" not in own:
             run.error(where, "dom-3", "A contained resource is referred to from the resource that contains it, or refers to it.")
 
 
-def _spoken_of(inner: Json, container: Json) -> bool:
-    wanted = f"#{inner['id']}"
-    waiting: list[Any] = [one for name, one in container.items() if name != "contained"]
-    waiting += [one for one in container["contained"] if one is not inner]
+def _pointers(value: Any) -> set[str]:
+    """The fragments (`#id`, or `#` alone) that a value points at anywhere."""
+    found: set[str] = set()
+    waiting = [value]
     while waiting:
         one = waiting.pop()
-        if isinstance(one, str) and one == wanted:
-            return True
-        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
-    return _mentions_container(inner)
-
-
-def _mentions_container(inner: Json) -> bool:
-    waiting: list[Any] = [inner]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict) and one.get("reference") == "#":
-            return True
-        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
-    return False
+        if isinstance(one, str):
+            if one.startswith("#"):
+                found.add(one)
+        else:
+            waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+    return found
