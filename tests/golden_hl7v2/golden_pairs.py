@@ -5,8 +5,8 @@ line, then lines of the form
 
     PID-5 -> Patient.name[0].family = Hollis
 
-"the field PID-5 says that a Patient's first family name is Hollis". The right side is JSON where it is any, else text as it stands; `none` means that no
-resource of the type says it. `PID[2]-5` is the field of the second PID. Of one message the resources are those of its transaction Bundle (`gateway
+"the field PID-5 says that a Patient's first family name is Hollis". The right side is JSON where it is any, else text as it stands; `none` means that
+no resource of the type says it. `PID[2]-5` is the field of the second PID. Of one message the resources are those of its transaction Bundle (`gateway
 convert`); of several, the records that they come to.
 """
 

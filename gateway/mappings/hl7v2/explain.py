@@ -40,6 +40,8 @@ SET_IDS = frozenset(
 """Segments whose first field merely numbers them."""
 _OF_TIME_SLOTS = frozenset(event.name for event in events.EVENTS.values() if event.subject == "slot")
 """S23 and S24 block and open time on the schedule of a doctor, room or service (HL7 v2.9, 10.4.12 and 10.4.13): that is nobody's appointment."""
+_NO_CLASS = ("C", "N", "U")
+"""Commercial account, not applicable, unknown (table 0004): they say of what class a visit is not, and what was said of it before stands."""
 _SCHEDULE = frozenset(("SCH", "TQ1", "NTE", "RGS", "AIS", "AIG", "AIL", "AIP"))
 _OTHERS = {
     **dict.fromkeys(("ST", "TX", "FT", "SN", "IS", "ID"), "CWE"),  # OBX-2
@@ -125,6 +127,8 @@ def _rule(experiment: _Experiment, message: Message, one: Populated) -> str:
         return "set-id"
     if one.place.field == 1 and segment.name == "EVN":
         return "event-repeated"
+    if segment.name == "PV1" and one.place.field == 2 and one.value.upper() in _NO_CLASS:
+        return "no-class"
     if experiment.event in _OF_TIME_SLOTS and segment.name in _SCHEDULE:
         return "no-appointment"
     return ""
