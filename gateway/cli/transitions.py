@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -50,25 +51,15 @@ def show(
     name: Annotated[str, typer.Argument(metavar="ID", help="The transition's id.")],
     data: Data = None,
     config: Config = None,
+    why: Annotated[bool, typer.Option("--why", help="Say of every statement which message and fields, or which rule, it came from.")] = False,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page to print.")] = None,
     as_json: Json = False,
 ) -> None:
-    """One transition: why it is flagged, and what would clear it."""
-    import orjson
+    """One transition: why it is flagged, what would clear it, and its care plan, service requests and care team."""
+    from gateway.errors import Usage
 
-    from gateway.errors import NotFound
-    from gateway.store.interface import ALL
+    if as_json and (why or html is not None):
+        raise Usage("--json goes without --why and --html", location="--json", advice="Ask for one of them.")
+    from gateway.cli.show import show_transition
 
-    with opened(data, config) as (store, settings), store.reading() as reader:
-        row = reader.transition(ALL, name)
-        names = {each.id: each.name for each in settings.agency}
-    if row is None or row.body is None:
-        raise NotFound("there is no such transition", advice="gateway transitions list names those there are.")
-    if as_json:
-        sys.stdout.buffer.write(orjson.dumps(orjson.loads(row.body), option=orjson.OPT_INDENT_2) + b"\n")
-        return
-    import time
-
-    from gateway.records.times import moment
-    from gateway.web.text import print_transition
-
-    print_transition(orjson.loads(row.body), moment(time.time_ns() // 1000), names)
+    show_transition(name, data, config, as_json=as_json, why=why, html=html)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from gateway.web.care.sheet import Line, Section
 from gateway.web.wording import Entry, entry, moment_words
 
 WIDTH = 120
+_LABEL = 44
 _OBEYED = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\N{REPLACEMENT CHARACTER}")
 TIER_STYLES = {"urgent": "bold red", "high": "yellow", "standard": ""}
 
@@ -104,6 +106,27 @@ def _over(entries: Sequence[Entry]) -> Table:
     for item in entries:
         table.add_row(item.status, Text(safe(f"{item.name}, born {item.born}")), Text(safe(item.hospital)), item.on, Text(item.since))
     return table
+
+
+def render_records(sections: Sequence[Section], notices: Sequence[str], why: Callable[[Line], Sequence[str]]) -> RenderableType:
+    """The three records, section by section; under each line where it came from, as far as `why` says."""
+    parts: list[RenderableType] = [Text(f"\n{words}", style="bold") for words in notices]
+    for section in sections:
+        lines = Table.grid(padding=(0, 2))
+        lines.add_column(width=_LABEL, overflow="fold")
+        lines.add_column(max_width=WIDTH - _LABEL - 4, overflow="fold")
+        for line in section.lines:
+            shown = Text(safe(line.text))
+            for origin in why(line):
+                shown.append(f"\n{safe(origin)}", style="dim")
+            lines.add_row(Text(safe(f"  {line.label}" if line.under else line.label), style="dim" if line.under else ""), shown)
+        parts += [Text(f"\n{section.title}", style="bold"), lines]
+    return Group(*parts)
+
+
+def print_records(sections: Sequence[Section], notices: Sequence[str], why: Callable[[Line], Sequence[str]] = lambda line: ()) -> None:
+    """`render_records` on stdout."""
+    _console().print(render_records(sections, notices, why))
 
 
 def print_worklist(transitions: Sequence[Mapping[str, Any]], now: datetime, agencies: Mapping[str, str] | None = None) -> None:

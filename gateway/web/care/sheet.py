@@ -1,0 +1,181 @@
+"""The three records as lines of plain words, each with where to look for what it rests on. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from html import unescape
+from typing import Any
+
+from gateway.mappings.care.scene import words
+from gateway.records.statements import Json
+from gateway.web.care.looks import Look, called_name, looks_of_caller, looks_of_reason, of_condition, of_member, parts, values
+from gateway.web.care.records import Records
+from gateway.web.wording import FLAGS, moment_words
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One statement: what it is about, what it says, the rule's record, and what it rests on."""
+
+    label: str
+    text: str
+    record: str = ""  # "CarePlan/…": whose rule made it
+    looks: tuple[Look, ...] = ()
+    because: str = ""  # words where no message says it
+    under: bool = False  # it belongs to the line before it
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and its lines."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+_ROW = re.compile(r"<tr><th>(.*?)</th><td>(.*?)</td></tr>", re.DOTALL)
+"""A row of the table that `narrative.table` writes."""
+
+
+def sections(records: Records, transition: Mapping[str, Any]) -> tuple[Section, ...]:
+    """The three records, and the tier and flags that they go by; a section without lines is left out."""
+    found = (
+        Section("Before you call", tuple(_before_calling(records))),
+        Section("Care plan", tuple(_plan(records, transition))),
+        Section("To do", tuple(_activities(records, transition))),
+        Section("Services requested", tuple(line for request in records.requests for line in _request(records, request, transition))),
+        Section("Care team", tuple(_team(records, transition))),
+        Section("Risk and flags", tuple(_risk(records, transition))),
+    )
+    return tuple(section for section in found if section.lines)
+
+
+def _before_calling(records: Records) -> Iterator[Line]:
+    plan = _name(records.plan)
+    for subject, answer in _ROW.findall(records.plan.get("text", {}).get("div", "").partition("</table>")[0]):
+        subject, answer = unescape(subject), unescape(answer)
+        if answer == "unknown":
+            yield Line(subject, answer, plan, because="no message says")
+        elif subject == "Contact with family":
+            yield Line(subject, answer, plan, because="the policy withholds it")
+        else:
+            yield Line(subject, answer, plan, looks_of_caller(subject, answer))
+
+
+def _plan(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
+    plan, name = records.plan, _name(records.plan)
+    ends = Look(("Encounter.period.end",)) if transition.get("discharged") else Look(("stay.expected_discharge", "Encounter.period.end"))
+    yield Line("Status", f"{plan['status']} ({plan['intent']})", name, (ends,))
+    yield Line("Period", _period(plan.get("period")), name, (ends,))
+    for reference in plan.get("addresses", []):
+        condition = records.find(reference)
+        if condition is not None:
+            yield Line("Addresses", _coded(condition.get("code")), name, (of_condition(condition),))
+    for reference in plan.get("goal", []):
+        goal = records.find(reference)
+        if goal is not None:
+            due = next((str(one["dueDate"]) for one in goal.get("target", []) if "dueDate" in one), "")
+            text = ", ".join(filter(None, [words(goal.get("description")), f"by {moment_words(due)}" if due else "", goal["lifecycleStatus"]]))
+            ours = _name(goal) in records.rules
+            yield Line("Goal", text, _name(goal), () if ours else (Look(("Goal",), values(goal.get("description"))),))
+    for reference in plan.get("basedOn", []):
+        other = records.find(reference)
+        if other is not None:
+            yield Line(
+                "Based on",
+                f"another system's plan: {other.get('title', 'without a title')}",
+                name,
+                (Look(("CarePlan",), parts(other.get("title"))),),
+            )
+    for note in plan.get("note", []):
+        yield Line("Note", note["text"], name, (ends,) if note["text"].startswith("Closed") or "cancelled" in note["text"] else ())
+
+
+def _activities(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
+    for activity in records.plan.get("activity", []):
+        one = records.find(activity.get("reference"))
+        if one is None:
+            continue
+        match one["resourceType"]:
+            case "ServiceRequest":
+                due = _until(one)
+                yield Line("Request", ", ".join(filter(None, [one["code"]["text"], f"by {due}" if due else "", one["status"]])), _name(one))
+            case "Appointment":
+                what = next((words(kind) for kind in one.get("serviceType", [])), "") or str(one.get("description") or "appointment")
+                own = frozenset(str(each["value"]).casefold() for each in one.get("identifier", []) if each.get("value"))
+                look = Look(("Appointment.identifier" if own else "Appointment.start",), own)
+                yield Line("Appointment", f"{what}, {moment_words(one.get('start'))}, {one['status']}", "", (look,))
+            case kind:
+                business = words(one.get("businessStatus"))
+                owner = str(one.get("owner", {}).get("display") or ("the agency" if "owner" in one else "the coordinator"))
+                yield Line(kind, ", ".join(filter(None, [f"{one['status']} with {owner}", business])), _name(one), because=_routed(transition))
+
+
+def _request(records: Records, request: Json, transition: Mapping[str, Any]) -> Iterator[Line]:
+    name, look_all = _name(request), []
+    for reference in request.get("reasonReference", []):
+        condition = records.find(reference)
+        if condition is not None and "code" in condition:
+            look_all.append((_coded(condition["code"]), of_condition(condition)))
+    said = f"{request['status']}, {request['intent']}, {request.get('priority', 'routine')}"
+    yield Line(request["code"]["text"], said, name, because="" if request.get("reasonReference") else "planned for everyone whom the policy names")
+    if "occurrencePeriod" in request:
+        yield Line("when", _period(request["occurrencePeriod"]), name, (Look(("Encounter.period.end", "stay.expected_discharge")),), under=True)
+    for text, look in look_all:
+        yield Line("reason", text, name, (look,), under=True)
+    for performer in request.get("performer", []):
+        yield Line("by", str(performer.get("display") or performer.get("reference", "")), name, because=_routed(transition), under=True)
+
+
+def _team(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
+    team = records.team
+    for participant in (team or {}).get("participant", []):
+        member = records.find(participant["member"]) or {}
+        called = called_name(member) or str(participant["member"].get("display") or participant["member"].get("reference", ""))
+        behalf = called_name(records.find(participant.get("onBehalfOf")) or {})
+        role = ", ".join(words(one) for one in participant.get("role", []))
+        period = _period(participant.get("period")) if participant.get("period") else ""
+        text = ", ".join(filter(None, [called, f"for {behalf}" if behalf else "", period]))
+        by_routing = str(participant["member"].get("reference", "")).partition("/")[2] in _agencies(transition)
+        yield Line(role or "Member", text, _name(team or {}), () if by_routing else (of_member(member),), _routed(transition) if by_routing else "")
+
+
+def _risk(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
+    reasons = transition.get("reasons") or ["no reason for more"]
+    for reason in reasons:
+        yield Line(f"Tier {transition['tier']}", reason, "", looks_of_reason(records, reason), "rule of assessment")
+    for flag in transition.get("flags", []):
+        told = "; ".join(f"{one['text']}" for one in flag.get("evidence") or ())
+        yield Line(
+            FLAGS.get(flag["code"], flag["code"]), f"since {moment_words(flag['since'])}", "", because=f"rule of assessment {flag['code']}: {told}"
+        )
+
+
+def _coded(concept: Json | None) -> str:
+    codes = ", ".join(str(one["code"]) for one in (concept or {}).get("coding", [])[:1] if one.get("code"))
+    said = words(concept)
+    return f"{said} ({codes})" if codes and codes != said else said
+
+
+def _period(period: Json | None) -> str:
+    start, end = moment_words((period or {}).get("start")), moment_words((period or {}).get("end"))
+    return " to ".join(part for part in (start, end) if part) if start else f"until {end}" if end else ""
+
+
+def _until(request: Json) -> str:
+    return moment_words(request.get("occurrencePeriod", {}).get("end"))
+
+
+def _agencies(transition: Mapping[str, Any]) -> set[str]:
+    return {str(one.get("agency")) for one in transition.get("assignments") or () if one.get("agency")}
+
+
+def _routed(transition: Mapping[str, Any]) -> str:
+    last: Mapping[str, Any] = (transition.get("assignments") or [{}])[-1]
+    return f"rule of routing: {last['why']}" if last.get("why") else "rule of routing"
+
+
+def _name(resource: Json) -> str:
+    return f"{resource.get('resourceType', '')}/{resource.get('id', '')}"
