@@ -52,6 +52,8 @@ def read(table: Mapping[str, Any]) -> tuple[FeedProfile, list[Problem]]:
     values: dict[str, Any] = {key: tuple(value) if key in _LISTS else value for key, value in table.items()}
     if "codes" in values:
         values["codes"] = codes
+    if "processing_ids" in values:  # MSH-11 is compared in capitals
+        values["processing_ids"] = tuple(each.upper() for each in values["processing_ids"])
     return FeedProfile(**values), problems
 
 
