@@ -31,10 +31,11 @@ def care_team(scene: Scene) -> Json:
 
 
 def period(scene: Scene) -> Json:
-    """From the first word on the transition until it was over."""
+    """From the admission, or the first word on the stay, until the transition was over."""
     transition = scene.transition
+    start = transition.stay.admitted or transition.stay.first_seen
     over = transition.since if transition.status in ("closed", "void") else None
-    return {"start": scene.time(scene.begun), **({"end": scene.time(over)} if over and over >= scene.begun else {})}
+    return {"start": scene.time(start), **({"end": scene.time(over)} if over and over >= start else {})}
 
 
 def participants(scene: Scene) -> list[Json]:

@@ -150,8 +150,9 @@ def _performs(participant: Json) -> bool:
 
 
 def _at_visit(participant: Json) -> Json:
-    found = role_of(participant.get("type", []))
-    return found if found not in (TAKES_PART, {"text": WORDED["PPRF"]}) else {"text": "Follow-up practitioner"}
+    """What the sender calls the practitioner (AIP-4); that they are the first or second to perform the visit is no role in the team."""
+    own = [kind for kind in participant.get("type", []) if not any(_PARTICIPATION in str(one.get("system")) for one in kind.get("coding", []))]
+    return role_of(own) if own else {"text": "Follow-up practitioner"}
 
 
 def _booked(scene: Scene, owned: Owned, cancelled: bool) -> Json:
