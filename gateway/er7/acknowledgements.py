@@ -81,11 +81,8 @@ def answers(
         code = "AR" if outcome == "CE" else outcome
         return acknowledge(None, code, problems, at=at, control_id=control_id(code), text=text)
     codes = asked_for(message, outcome, mode)
-    told = (
-        problems
-        if codes[-1:] != ("CA",)
-        else [(place, condition, _at_most_warning(severity), words) for place, condition, severity, words in problems]
-    )
+    told = _as_warnings(problems) if codes[-1:] == ("CA",) else problems
+    conditions = ("NE", "NE") if enhanced(message, mode) else ()
     final = len(codes) - 1
     return b"".join(
         acknowledge(
@@ -95,14 +92,14 @@ def answers(
             at=at,
             control_id=control_id(code),
             text=text if number == final else "",
-            conditions=("NE", "NE") if enhanced(message, mode) else (),
+            conditions=conditions,
         )
         for number, code in enumerate(codes)
     )
 
 
 def apart(sent: bytes) -> list[bytes]:
-    """The answers that `answers` made, each by itself."""
+    """The answers that `answers` made, each by itself (those in UTF-16 stay together: who reads it parts them)."""
     return _NEXT.split(sent) if sent else []
 
 
@@ -140,7 +137,7 @@ def acknowledge(
         statement.append(escape(text, delimiters))
     segments = [_header(message, delimiters, release, at, control_id, conditions), delimiters.field.join(statement)]
     segments += _errors_by_field(problems, delimiters) if release >= (2, 5) else _errors_by_repetition(problems, delimiters)
-    charset = message.charset if message else "ascii"
+    charset = message.charset.removesuffix("-sig") if message else "ascii"  # a byte order mark is a file's, not a frame's
     return "".join(f"{segment}\r" for segment in segments).encode(charset, "replace")
 
 
@@ -155,7 +152,7 @@ def acknowledge_batch(answers: Sequence[bytes], around: Envelope | None = None, 
     groups = around.batches if around else (Batch(None, len(answers), ""),)
     waiting = iter(answers)
     written = [_written_batch(group, [next(waiting) for _ in range(group.messages)], at, control_id) for group in groups]
-    if around is None or around.file is None:
+    if around is None or (around.file is None and written):
         return b"".join(written)
     header, separator = _batch_header("FHS", around.file, at, control_id)
     return header + b"".join(written) + _trailer("FTS", separator, len(written), around.problem)
@@ -191,8 +188,8 @@ def parse_acknowledgement(data: bytes) -> Acknowledgement:
     return Acknowledgement(statement.value(2), statement.value(1), "; ".join(texts))
 
 
-def _at_most_warning(severity: str) -> str:
-    return "W" if severity in ("E", "F") else severity
+def _as_warnings(problems: Sequence[tuple[str, str, str, str]]) -> list[tuple[str, str, str, str]]:
+    return [(place, condition, "W" if severity in ("E", "F") else severity, text) for place, condition, severity, text in problems]
 
 
 def _header(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from gateway.er7 import charsets
@@ -26,14 +27,20 @@ def split(data: bytes) -> list[bytes]:
     """
     if data.startswith(b"MSH") and not any(data.find(head, 3) > 0 for head in _HEADS):
         return [data.rstrip(_EDGES)]
-    wide = charsets.byte_form(data)
-    if wide.startswith(("utf-16", "utf-32")):
+    wide = _wide(data)
+    if wide:
         try:
             text = data.decode(wide)
         except UnicodeDecodeError:
             return [data]
         return [piece.decode("utf-8").encode(wide) for piece in split(text.encode("utf-8", "replace"))]
     return [piece for piece, is_envelope in _pieces(data) if not is_envelope]
+
+
+def _wide(data: bytes) -> str:
+    """The codec of text whose characters have two bytes or four; "" for any other."""
+    form = charsets.byte_form(data)
+    return form if form.startswith(("utf-16", "utf-32")) else ""
 
 
 def _pieces(data: bytes) -> Iterator[tuple[bytes, bool]]:
@@ -73,18 +80,22 @@ class Envelope(NamedTuple):
 
 
 def envelope(data: bytes) -> Envelope | None:
-    """The batch envelope around the messages of `data`, which are counted as `split` parts them; None when there is none."""
-    if not any(head in data for head in _HEADS[1:]):
+    """The batch envelope around the messages of `data`, which are counted as `split` parts them; None when there is none.
+
+    In UTF-16 and UTF-32 none is looked for: the messages of such a batch are answered one by one.
+    """
+    if not any(head in data for head in _HEADS[1:]) or _wide(data):
         return None
     file: tuple[str, ...] | None = None
     end: tuple[str, ...] | None = None
     batches: list[Batch] = []
     header: tuple[str, ...] | None = None
     messages: int | None = None  # None while no batch is open
-    pieces = list(_pieces(data))
-    for piece, is_envelope in [*pieces, (b"", True)]:  # the end, like any header, closes a batch that was left open
+    found = False
+    for piece, is_envelope in chain(_pieces(data), [(b"", True)]):  # the end, like any header, closes a batch that was left open
         fields = _fields(piece.decode("latin-1")) if is_envelope else ("MSH",)
         name = fields[0]
+        found = found or name not in ("", "MSH")
         if name not in ("MSH", "BTS") and messages is not None:
             batches.append(_batch(header, messages, None))
             header, messages = None, None
@@ -99,7 +110,7 @@ def envelope(data: bytes) -> Envelope | None:
             file = file or fields
         elif name == "FTS":
             end = fields
-    if not any(is_envelope for _, is_envelope in pieces):
+    if not found:
         return None
     return Envelope(file, tuple(batches), _miscount("FTS", end, len(batches)) if file or end else "")
 

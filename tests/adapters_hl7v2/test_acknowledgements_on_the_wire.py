@@ -262,6 +262,15 @@ def test_of_a_batch_with_one_bad_message_the_others_are_taken_and_each_is_told(s
     run(test)
 
 
+def test_an_empty_batch_is_answered_by_an_empty_batch(store: Store) -> None:
+    async def test() -> None:
+        async with gateway(store) as listener, client(listener) as sender:
+            sender.writer.write(framed(b"BHS|^~\\&|A||||||||B7\rBTS|0\r"))
+            assert (await sender.frame()).endswith(b"|B7\rBTS|0\r")
+
+    run(test)
+
+
 def test_a_batch_sent_again_counts_nothing_twice(store: Store) -> None:
     batch = b"BHS|^~\\&|A\r" + adt("twice1") + adt("twice2") + b"BTS|2\r"
 

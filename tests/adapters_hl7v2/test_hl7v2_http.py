@@ -90,3 +90,10 @@ def test_a_batch_is_answered_by_a_batch_though_nobody_in_it_wants_an_answer(post
     assert response.status_code == 200
     assert [line[:3] for line in response.content.split(b"\r")] == [b"BHS", b"BTS", b""]
     assert response.content.split(b"\r")[1] == b"BTS|0|BTS-1 says 2; messages found: 1"
+
+
+def test_an_empty_batch_is_a_batch(post: Callable[..., httpx.Response]) -> None:
+    response = post(b"BHS|^~\\&|A||||||||B7\rBTS|0\r")
+    assert response.status_code == 200
+    assert [line.split(b"|")[0] for line in response.content.split(b"\r")] == [b"BHS", b"BTS", b""]
+    assert response.content.endswith(b"|B7\rBTS|0\r")

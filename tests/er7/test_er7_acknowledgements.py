@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.er7.acknowledgements import Problem, acknowledge, acknowledge_batch, answers, apart, one_of, parse_acknowledgement, parse_answers
 from gateway.er7.batches import envelope, split
@@ -207,6 +209,37 @@ def test_a_batch_is_answered_in_a_batch(sent: bytes, expected: str) -> None:
     assert batch.decode("latin-1") == expected.format(*(answer.decode() for answer in said))
 
 
+pieces = st.lists(
+    st.sampled_from(
+        [
+            "MSH|^~\\&|A\r",
+            "FHS|^~\\&|A\r",
+            "BHS|^~\\&|B\r",
+            "BHS\r",
+            "BTS|1\r",
+            "BTS\r",
+            "BTS|²\r",
+            "FTS|1\r",
+            "FTS#\r",
+            "x\r",
+            "\r",
+            "\0\0",
+            "\ufeff",
+        ]
+    ),
+    max_size=12,
+)
+
+
+@given(pieces.map("".join), st.sampled_from(["utf-8", "latin-1", "utf-16", "utf-16-le", "utf-32"]))
+def test_every_message_has_its_place_in_the_answer_to_any_batch(text: str, charset: str) -> None:
+    data = text.encode(charset, "replace")
+    messages, around = split(data), envelope(data)
+    assert around is None or sum(batch.messages for batch in around.batches) == len(messages)
+    told = [acknowledge(None, "AR", at=AT, control_id="g")] * len(messages)
+    assert len(parse_answers(acknowledge_batch(told, around, at=AT, control_id="g1"))) == len(messages)
+
+
 def test_a_message_whose_sender_wants_no_answer_has_no_place_in_the_batch_and_is_not_counted() -> None:
     answer = acknowledge(read(header("2.5")), "AA", at=AT, control_id="g")
     batch = acknowledge_batch([b"", answer, b""], None, at=AT, control_id="g1")
@@ -265,6 +298,11 @@ def test_an_accept_acknowledgement_alone_tells_of_faults_as_warnings() -> None:
 def test_a_message_that_cannot_be_read_is_answered_in_original_mode() -> None:
     for outcome, code in (("AR", "AR"), ("CE", "AR"), ("AE", "AE")):
         assert [answer[:2] for answer in parse_answers(answers(None, outcome, at=AT, control_id=own))] == [("", code)]
+
+
+def test_a_byte_order_mark_is_not_answered_by_one() -> None:
+    message = read(b"\xef\xbb\xbf" + header("2.5", more="|||AL|AL"))
+    assert [answer[:4] for answer in apart(answers(message, "AA", at=AT, control_id=own))] == [b"MSH|", b"MSH|"]
 
 
 def test_nothing_to_send_is_nothing() -> None:

@@ -15,14 +15,13 @@ tells that the message was accepted too; and 204 without a body where it wants n
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import structlog
 from fastapi import APIRouter, Request, Response
 
-from gateway.adapters.hl7v2.mllp import refusal
+from gateway.adapters.hl7v2.refusals import own_control_id, refusal
 from gateway.er7.acknowledgements import acknowledge_batch, one_of
 from gateway.er7.batches import envelope, split
 from gateway.errors import Malformed, TooLarge, Unavailable
@@ -64,8 +63,8 @@ def router(handle: Handle, *, admit: Admit = lambda request: None, body_bytes: i
 
 
 async def _answer(body: bytes, request: Request, handle: Handle) -> tuple[int, bytes]:
-    messages = split(body)
-    if not messages:
+    messages, around = split(body), envelope(body)
+    if not messages and around is None:
         raise Malformed("The body is empty", advice="Send one message or more.")
     answers = []
     for message in messages:
@@ -74,14 +73,13 @@ async def _answer(body: bytes, request: Request, handle: Handle) -> tuple[int, b
             unavailable = Unavailable("The message could not be taken now", advice="Send it again later.")
             return unavailable.status, refusal(unavailable, message if len(messages) == 1 else b"")
         answers.append(one_of(answer))
-    around = envelope(body)
     for problem in around.problems if around else []:
         log.warning("batch does not agree with its trailer", problem=problem)
     if around is None and not any(answers):
         return 204, b""
     if around is None and len(answers) == 1:
         return 200, answers[0]
-    return 200, acknowledge_batch(answers, around, at=datetime.now(UTC), control_id=secrets.token_hex(10))
+    return 200, acknowledge_batch(answers, around, at=datetime.now(UTC), control_id=own_control_id())
 
 
 def _media_type(request: Request) -> str:

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import re
-import secrets
 import ssl as tls
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
@@ -27,12 +25,11 @@ from typing import NamedTuple
 import structlog
 
 from gateway.adapters.hl7v2.frames import Framer, framed
-from gateway.er7.acknowledgement_mode import enhanced
-from gateway.er7.acknowledgements import acknowledge, acknowledge_batch, answers, apart, one_of
+from gateway.adapters.hl7v2.refusals import not_taken, own_control_id, refusal
+from gateway.er7.acknowledgements import acknowledge, acknowledge_batch, apart, one_of
 from gateway.er7.batches import Envelope, envelope
-from gateway.er7.problems import Problem
-from gateway.er7.reader import Message, read, split
-from gateway.errors import GatewayError, Malformed, TooLarge, Unavailable, Usage
+from gateway.er7.reader import split
+from gateway.errors import GatewayError, Malformed, TooLarge, Usage
 
 log = structlog.get_logger(__name__)
 
@@ -233,12 +230,11 @@ class _Connection(asyncio.Protocol):
 
     def _jobs(self, frame: bytes) -> list[_Job]:
         """What there is to do for one frame, in order: a message each; but one whole batch, answered by one batch."""
-        messages = split(frame)
-        if not messages:
-            return [partial(_said, acknowledge(None, "AR", at=_now(), control_id=_control_id(), text="The frame is empty."))]
-        around = envelope(frame)
+        messages, around = split(frame), envelope(frame)
         if around is not None:
-            return [partial(self._handle_batch, messages, around)]
+            return [partial(self._handle_batch, messages, around)]  # which may hold no message: some are sent by the clock
+        if not messages:
+            return [partial(_said, acknowledge(None, "AR", at=_now(), control_id=own_control_id(), text="The frame is empty."))]
         return [partial(self._handle, message) for message in messages]
 
     async def _handle(self, message: bytes) -> bytes | None:
@@ -262,7 +258,7 @@ class _Connection(asyncio.Protocol):
                 if answer is None:
                     return None
                 told.append(one_of(answer))
-        return framed(acknowledge_batch(told, around, at=_now(), control_id=_control_id()))
+        return framed(acknowledge_batch(told, around, at=_now(), control_id=own_control_id()))
 
     def _proceed(self) -> None:
         """Write the answers that are due, begin what may begin, read on or not, and close when it is over."""
@@ -340,32 +336,6 @@ class _Connection(asyncio.Protocol):
         self._timer = self._loop.call_later(interval, self._watch)
 
 
-def refusal(error: GatewayError, head: bytes = b"") -> bytes:
-    """The answer to what is refused before it is read whole; `head` is its beginning, whose MSH names the message if it can be read.
-
-    The message alone decides in which mode it is answered (its sender's profile is not known here); b"" where its sender wants no answer.
-    """
-    outcome = "CE" if isinstance(error, Unavailable) else error.acknowledgement
-    problem = Problem(error.location, error.condition, "E", str(error))
-    return answers(_head(head), outcome, [problem], at=_now(), control_id=lambda code: _control_id(), text=error.message)
-
-
-def not_taken(message: bytes) -> bytes | None:
-    """What a sender is told of a message that could not be committed: CE in enhanced mode, if it wants to hear of it; None, nothing, to any other."""
-    head = _head(message)
-    if head is None or not enhanced(head):
-        return None
-    return refusal(Unavailable("The message could not be taken now", advice="Send it again later."), message) or None
-
-
-def _head(data: bytes) -> Message | None:
-    """The MSH at the beginning of `data`; None if it cannot be read."""
-    try:
-        return read(re.split(rb"[\r\n]", data.lstrip(), maxsplit=1)[0]) if data else None
-    except GatewayError:
-        return None
-
-
 async def _said(answer: bytes) -> bytes:
     return framed(answer) if answer else b""
 
@@ -379,7 +349,3 @@ def _peer(transport: asyncio.Transport) -> Peer:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _control_id() -> str:
-    return secrets.token_hex(10)

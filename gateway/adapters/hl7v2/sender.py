@@ -24,7 +24,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from gateway.adapters.hl7v2.frames import Framer, framed
 from gateway.er7.acknowledgement_mode import conditions
 from gateway.er7.acknowledgements import Acknowledgement, parse_answers
-from gateway.er7.reader import read, split
+from gateway.er7.batches import envelope, split
+from gateway.er7.reader import read
 from gateway.errors import Malformed, Unavailable, Usage
 
 __all__ = ["Acknowledgement", "Address", "Sender", "parse_url", "send_file"]
@@ -195,9 +196,12 @@ async def send_file(path: Path, url: str, *, ssl: tls.SSLContext | None = None, 
 
     Raises Malformed for a file without any.
     """
-    messages = split(await asyncio.to_thread(path.read_bytes))
+    data = await asyncio.to_thread(path.read_bytes)
+    messages, around = split(data), envelope(data)
     if not messages:
         raise Malformed("The file holds no message")
+    for problem in around.problems if around else []:
+        log.warning("batch does not agree with its trailer", problem=problem)
     async with Sender(url, ssl=ssl, timeout=timeout) as sender:
         for message in messages:
             for answer in await sender.exchange(message):
