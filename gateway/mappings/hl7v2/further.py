@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import cast
 
-from gateway.mappings.hl7v2 import administrative, described, orders, team
+from gateway.er7.reader import Segment
+from gateway.mappings.hl7v2 import administrative, described, orders, stay, team
 from gateway.mappings.hl7v2.context import Context
 from gateway.mappings.hl7v2.person import RESTRICTED
 from gateway.records.statements import Fragment, Json, Statement, StayFacts
 
 Parts = dict[str, list[Fragment]]
+_TOLD_WITHIN = ("Observation", "DiagnosticReport")
 _SEGMENTS = frozenset(("ROL", "PRT", "ARV", "OBR", *administrative.OF_PERSON, *administrative.OF_STAY))
 
 
@@ -35,6 +37,24 @@ def parts(context: Context, of_person: Parts, of_stay: Parts) -> None:
     managers = team.case_managers(context) if "IN3" in present else []
     if managers:
         of_person["IN3-21"] = managers
+
+
+def within(context: Context, pv1: Segment, parts: Parts) -> Parts:
+    """Results with, in words, the visit that they were told in, where that has no number: which of the person's stays it is cannot be known.
+
+    The name of a Part 2 unit is not told so: what is said of a person outside of a stay is not withheld with it.
+    """
+    ward, units = context.text(pv1, 3).casefold(), context.profile.part2_units
+    if "*" in units or any(ward == one.casefold() for one in units):
+        return parts
+    words = [stay.class_of(context, pv1).get("display", ""), *(one.get("display", "") for one in stay.mentioned(context, pv1))]
+    visit: Json = {"encounter": {"display": ", ".join(word for word in words if word)}}
+    if not visit["encounter"]["display"]:
+        return parts
+    return {
+        name: [one._replace(resource={**one.resource, **visit}) if one.resource["resourceType"] in _TOLD_WITHIN else one for one in group]
+        for name, group in parts.items()
+    }
 
 
 def _both(of_person: Parts, of_stay: Parts, name: str, persons: list[Fragment], stays: list[Fragment]) -> None:

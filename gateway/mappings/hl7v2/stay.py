@@ -13,6 +13,7 @@ from gateway.mappings.hl7v2.hospitalization import hospitalization, is_time
 from gateway.mappings.hl7v2.participants import participants
 from gateway.mappings.hl7v2.person import RESTRICTED, yes
 from gateway.mappings.hl7v2.values import Composite
+from gateway.mappings.tables import Coding
 from gateway.records.statements import DiagnosisFact, Fragment, Json, Statement, StayEffect, StayFacts
 
 _T = "http://terminology.hl7.org/CodeSystem/"
@@ -162,15 +163,23 @@ def _feed(context: Context, facts: StayFacts) -> None:
         facts["event_at"] = context.occurred.text
 
 
+def class_of(context: Context, pv1: Segment) -> Coding:
+    """PV1-2 as v3-ActCode; an empty Coding where it is none of table 0004, or says nothing of a class."""
+    said = context.one(pv1, 2)
+    if said is None:
+        return {}
+    code = context.local(said[0], "class", "0004") or said[0]
+    return _CLASSES.get(code.upper()) or _CLASSES.get(said[1].upper()) or {}
+
+
 def _class_and_type(context: Context, pv1: Segment, own: Json, facts: StayFacts) -> None:
     said = context.one(pv1, 2)
     if said is not None:
-        code = context.local(said[0], "class", "0004") or said[0]
-        found = _CLASSES.get(code.upper()) or _CLASSES.get(said[1].upper())
+        found = class_of(context, pv1)
         if found:
             own["class"] = found
             facts["visit_class"] = found["code"]
-        elif code.upper() not in ("N", "U", "C"):
+        elif (context.local(said[0], "class", "0004") or said[0]).upper() not in ("N", "U", "C"):
             context.report(place(pv1, 2), "103", "W", "The patient class is not one of table 0004; the stay was taken without it.")
     elif pv1.field(2) == '""':
         facts["visit_class"] = None

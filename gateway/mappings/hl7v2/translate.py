@@ -109,7 +109,7 @@ def _statements(context: Context, pid: Segment) -> list[Statement]:
     of_stay, diagnoses = _stay_parts(context)
     further.parts(context, of_person, of_stay)
     if not spoken:
-        of_person |= of_stay
+        of_person |= further.within(context, pv1, of_stay) if pv1 is not None and of_stay else of_stay
         of_stay = {}
     statements = [person.statement(context, pid, message.first("PD1"), identifiers, who, of_person)]
     further.of_patient(context, statements[0], of_person)
