@@ -20,7 +20,7 @@ from transitions.model import Assignment
 ROLE_CODE = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 SNOMED = "http://snomed.info/sct"
 LEFT = "20260310104500"
-DAY = "2026-03-"
+THIRD_TO_FIFTH = {"start": "2026-03-03T08:00:00-06:00", "end": "2026-03-05T08:00:00-06:00"}
 
 # --- members, from messages -------------------------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ def test_the_order_of_arrival_changes_nothing_in_the_team() -> None:
 
 ROLES = [
     # ROL after PV1: action, role, person, begin, end                       role in the team          period
-    ("ROL|R1|AD|AT|N1^North^Ned|202603030800|202603050800", "Attending physician", {"start": f"{DAY}03T08:00:00-06:00", "end": f"{DAY}05T08:00:00-06:00"}),
+    ("ROL|R1|AD|AT|N1^North^Ned|202603030800|202603050800", "Attending physician", THIRD_TO_FIFTH),
     ("ROL|R1|AD|CP|N1^North^Ned", "Consultant", None),
     ("ROL|R1|AD|SW^Social worker^L|N1^North^Ned", "Social worker", None),
     ("PRT|R1|AD||PP^Primary care^HL70443|N1^North^Ned", "Primary care provider", None),
