@@ -69,6 +69,11 @@ class AgencySettings(_Section):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")
     name: str
     postal_codes: list[str] = []
+    counties: list[str] = []
+    youngest: int | None = Field(default=None, ge=0)
+    oldest: int | None = Field(default=None, ge=0)
+    payers: list[str] = []
+    languages: list[str] = []
 
     @field_validator("id")
     @classmethod
@@ -76,6 +81,11 @@ class AgencySettings(_Section):
         if value in RESERVED:
             raise ValueError("is reserved for the coordinator's queue, or for the gateway itself")
         return value
+
+    def agency(self) -> Agency:
+        """The agency as routing knows it."""
+        lists = {name: tuple(getattr(self, name)) for name in ("postal_codes", "counties", "payers", "languages")}
+        return Agency(id=self.id, name=self.name, ages=(self.youngest, self.oldest), **lists)
 
 
 class Settings(BaseSettings):
@@ -121,7 +131,7 @@ class Settings(BaseSettings):
         """The policy of assessment: this configuration's agencies, and the windows of the care policy."""
         follow_up = self.care_policy().follow_up
         return Policy(
-            agencies=tuple(Agency(id=each.id, name=each.name, postal_codes=tuple(each.postal_codes)) for each in self.agency),
+            agencies=tuple(each.agency() for each in self.agency),
             visit_days=follow_up.last_day,
             first_contact=timedelta(hours=follow_up.first_contact_hours),
         )

@@ -65,7 +65,7 @@ class _Assessment:
         self.policy, self.clock = policy, clock
         self.ended, self.course = ended, course
         self.answer, self.answer_reasons = answer, reasons
-        self.named = candidates(stay, ended, policy)
+        self.named = candidates(stay, ended, course.tracked_since, policy)
         self.alone = coordinator_alone(stay, answer)
 
     def transition(self) -> Transition:

@@ -185,6 +185,7 @@ class Stay:
     claims: tuple[Claim, ...] = ()
     decisions: tuple[Decision, ...] = ()
     referred_to: tuple[str, ...] = ()  # agency ids named by a referral, newest first
+    known_to: tuple[str, ...] = ()  # agency ids that have, or had, the client in another transition or in their care team, newest first
     withheld_from: frozenset[str] = frozenset()  # agency ids that may not know of this stay; "*" is all of them
     evidence: tuple[Evidence, ...] = ()  # the messages that told of the stay, newest last
     discharge_evidence: tuple[Evidence, ...] = ()

@@ -108,11 +108,19 @@ MENTAL_HEALTH_SERVICE_CODES = (
 
 @dataclass(frozen=True, slots=True)
 class Agency:
-    """A community agency and whom it serves. A postal code pattern is a whole code or a beginning with "*" ("627*")."""
+    """A community agency and whom it serves. A postal code pattern is a whole code or a beginning with "*" ("627*"); a payer is a word of its name.
+
+    One that states neither postal codes nor counties serves clients of its ages, payers or languages wherever they live; one that states nothing is
+    chosen by no rule, and has the clients whom a referral, a relationship or a person sends to it.
+    """
 
     id: str
     name: str = ""
     postal_codes: tuple[str, ...] = ()
+    counties: tuple[str, ...] = ()
+    ages: tuple[int | None, int | None] = (None, None)  # youngest and oldest, in years on the day that the transition came into view
+    payers: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +207,9 @@ def _problems(policy: Policy) -> Iterator[str]:
             yield f'"{agency.id}" is no agency id: letters, digits, "-" and "." only, 64 at most.'
         if agency.id == COORDINATOR:
             yield f'"{COORDINATOR}" is reserved for the coordinator\'s queue.'
+        youngest, oldest = agency.ages
+        if youngest is not None and oldest is not None and youngest > oldest:
+            yield f"{agency.id} takes nobody: its youngest is older than its oldest."
         for pattern in agency.postal_codes:
             if not pattern.strip() or "*" in pattern.strip()[:-1]:
                 yield f'"{pattern}" of {agency.id} is no postal code pattern: a code, or its beginning and "*".'

@@ -1,8 +1,8 @@
 """Whose turn it is: one assignment after the other, each of them one Task, or the coordinator's queue.
 
-The rules, in order: what a person decided; the agency that has already answered for this client; the agencies that a referral names; the agency
-for clients discharged to court or jail; the agencies whose postal codes fit, the closest pattern first; else the coordinator, so never nowhere. The
-coordinator alone has what is undecided, of uncertain identity, or withheld from the agency that the rules choose.
+The rules, in order: what a person decided; the agency that has already answered for this client; the agencies that a referral names; those that have
+cared for the client before; the agency for clients discharged to court or jail; those that serve clients like this one (`serving`); else the
+coordinator, so never nowhere. The coordinator alone has what is undecided, of uncertain identity, or withheld from the agency that the rules choose.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from transitions.closing import Break
 from transitions.dispositions import Disposition
 from transitions.model import Answer, Assignment, Claim, ClosedAs, Contact, Decision, FollowUp, Stay
 from transitions.policy import COORDINATOR, Policy
-from transitions.windows import utc
+from transitions.serving import serving
+from transitions.windows import local_day, utc
 
 ACCEPTED = frozenset({"accepted", "in-progress", "on-hold", "completed"})
 """Task statuses by which an agency has picked the transition up."""
@@ -29,9 +30,11 @@ Conclusion = tuple[datetime, ClosedAs | None]
 """When the transition was closed and as what; None: it is void."""
 
 
-def candidates(stay: Stay, disposition: Disposition, policy: Policy) -> tuple[tuple[str, str], ...]:
-    """The agencies that the rules name, the first choice first, each with the reason."""
-    found = dict(_rules(stay, disposition, policy))
+def candidates(stay: Stay, disposition: Disposition, since: datetime, policy: Policy) -> tuple[tuple[str, str], ...]:
+    """The agencies that the rules name, the first choice first, each with the reason. `since`: when the transition came into view."""
+    found: dict[str, str] = {}
+    for agency, why in _rules(stay, disposition, since, policy):
+        found.setdefault(agency, why)
     return tuple(found.items())
 
 
@@ -88,16 +91,17 @@ def is_picked_up(assignment: Assignment, follow_ups: Iterable[FollowUp], contact
     return any(each.booked_by == agency and each.status != "entered-in-error" for each in follow_ups) or any(each.by == agency for each in contacts)
 
 
-def _rules(stay: Stay, disposition: Disposition, policy: Policy) -> Iterator[tuple[str, str]]:
+def _rules(stay: Stay, disposition: Disposition, since: datetime, policy: Policy) -> Iterator[tuple[str, str]]:
     for claim in stay.claims[:1]:
         if claim.agency not in ("", COORDINATOR):
             yield claim.agency, "it has answered for this client before"
     for agency in stay.referred_to:
         yield agency, "a referral names it"
+    for agency in stay.known_to:
+        yield agency, "it has cared for this client before"
     if disposition.kind == "court" and policy.court_agency:
         yield policy.court_agency, "it takes clients discharged to court or jail"
-    for agency, pattern in policy.areas.serving(stay.client.postal_code):
-        yield agency, f"it serves postal codes {pattern}"
+    yield from serving(stay.client, local_day(since, stay.zone), policy)
 
 
 def _events(stay: Stay, breaks: Iterable[Break]) -> Iterator[tuple[datetime, Claim | Decision | Break]]:

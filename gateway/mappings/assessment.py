@@ -103,6 +103,7 @@ def stay(
         claims=_claims(person, record, zone),
         decisions=_decisions(person, record, zone),
         referred_to=_referred_to(person, record, agencies),
+        known_to=_known_to(person, record, agencies),
         withheld_from=withheld,
         evidence=evidence(record.sources),
         discharge_evidence=evidence(course.discharge_sources),
@@ -280,6 +281,31 @@ def _referred_to(person: PersonRecord, record: StayRecord, agencies: Iterable[Ag
     mine.sort(key=lambda each: int(cast(int, each.facts.get("recorded") or 0)), reverse=True)
     receivers = (str(word).casefold() for each in mine for word in cast(Any, each.facts.get("receivers") or ()))
     return tuple(dict.fromkeys(known[word] for word in receivers if word in known))
+
+
+_TAKEN = ("accepted", "in-progress", "on-hold", "completed")
+
+
+def _known_to(person: PersonRecord, record: StayRecord, agencies: Iterable[Agency]) -> tuple[str, ...]:
+    """The configured agencies that took the client in another transition, the newest word first, then those that somebody's care team names."""
+    agencies = tuple(agencies)
+    ids = {each.id for each in agencies}
+    taken = [each for each in person.claims if each.facts.get("transition") != record.transition and each.facts.get("status") in _TAKEN]
+    taken.sort(key=lambda each: each.sources[0].recorded, reverse=True)
+    claimed = (str(each.facts.get("agency") or "") for each in taken)
+    known = {word.casefold(): each.id for each in agencies for word in (each.name, f"Organization/{each.id}") if word}
+    teams = (
+        each.resource for each in person.care if each.resource["resourceType"] == "CareTeam" and each.resource.get("status") != "entered-in-error"
+    )
+    named = (word for team in teams for member in _organizations(team) for word in (member.get("display"), member.get("reference")) if word)
+    told = (known[str(word).casefold()] for word in named if str(word).casefold() in known)
+    return tuple(dict.fromkeys([*(each for each in claimed if each in ids), *told]))
+
+
+def _organizations(team: Json) -> list[Json]:
+    """Who stands behind a care team: its managing organizations, members, and those on whose behalf members act."""
+    members = [member for each in team.get("participant") or [] for member in (each.get("member"), each.get("onBehalfOf"))]
+    return [each for each in [*(team.get("managingOrganization") or []), *members] if each]
 
 
 def _placement(where: Whereabouts, zone: str) -> model.Placement:
