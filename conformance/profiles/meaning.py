@@ -20,6 +20,9 @@ _TELLING = ("category", "code", "type", "patient")
 _BY_PRESENCE = ("category", "patient")
 """Those of them that a profile requires where its base does not: without a category, or of no patient, it is something else."""
 
+_TOLD_BY = ("fixed", "pattern", "slice")
+"""The rules that a resource of another kind breaks; any other is a mistake in one of this kind."""
+
 
 class Presence(NamedTuple):
     """How often an element that a profile marks as must-support is there. `path` is FHIRPath, with the name of a slice after a colon."""
@@ -28,26 +31,31 @@ class Presence(NamedTuple):
     present: int
 
 
-def is_meant(run: Run, profile: Profile, resource: Json) -> bool:
-    """Whether a resource has the values that tell a profile from the others of its type."""
+def meant(run: Run, profiles: list[Profile], resource: Json) -> list[Profile]:
+    """The profiles whose telling values a resource has; among them those that its code is one of, if there are such."""
+    fitting = [(profile, fit) for profile in profiles if (fit := _fit(run, profile, resource))]
+    best = max((fit for _, fit in fitting), default=0)
+    return [profile for profile, fit in fitting if fit == best]
+
+
+def _fit(run: Run, profile: Profile, resource: Json) -> int:
+    """How well a resource fits what tells a profile from the others: 0 not, 1 but for its code (a value set may be left), 2 wholly."""
+    trial = run.trial()
     for name in _TELLING:
         node = profile.root.elements.get(name)
         if node and node.element:
             found = items(profile.type, node.element, resource)
-            if (name in _BY_PRESENCE and node.min and not found) or not _agrees(run, node, found):
-                return False
-    return True
+            if name in _BY_PRESENCE and node.min and not _present(trial, node, found):
+                return 0
+            constraints.group(trial, f"{profile.type}.{name}", node, found)
+    if any(finding.severity == "error" and finding.rule in _TOLD_BY for finding in trial.found):
+        return 0
+    return 1 if any(finding.rule == "binding" and finding.location == f"{profile.type}.code" for finding in trial.found) else 2
 
 
-def _agrees(run: Run, node: Constraint, found: list[Item]) -> bool:
-    if node.pattern is not None or node.fixed is not None:
-        trial = run.trial()
-        for item in found:
-            constraints.one(trial, item, node)
-        if not found or any(finding.rule in ("pattern", "fixed") for finding in trial.found):
-            return False
-    within = slices.members(run.trial(), "", node, found, constraints.conforms) if node.slices else {}
-    return all(within[name] for name in within if node.slices[name].min)
+def _present(run: Run, node: Constraint, found: list[Item]) -> bool:
+    """Whether there is one of what a profile requires; where it slices that, one of a slice."""
+    return any(slices.members(run.trial(), "", node, found, constraints.conforms).values()) if node.slices else bool(found)
 
 
 def presence(run: Run, profile: Profile, resource: Json) -> list[Presence]:

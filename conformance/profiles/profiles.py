@@ -25,7 +25,8 @@ BUILT_IN = ("us-core-6.1.0",)
 
 
 @cache
-def _table(name: str) -> Json:
+def table(name: str) -> Json:
+    """The tables of R4 (`r4`) or of a package that is built in."""
     return dict(orjson.loads(files("conformance.profiles").joinpath("tables", f"{name}.json").read_bytes()))
 
 
@@ -35,13 +36,13 @@ def load(package: str | Path = "us-core-6.1.0") -> Profiles:
     Raises `Usage` if there is neither, or the file is no FHIR package.
     """
     if str(package) in BUILT_IN:
-        return Profiles(str(package), _table("r4"), _table(str(package)))
+        return Profiles(str(package), table("r4"), table(str(package)))
     path = Path(package)
     if not path.is_file():
         raise Usage("There is no such package", advice=f"Name one of {', '.join(BUILT_IN)}, or the .tgz of an implementation guide.")
     from conformance.profiles.packages import read
 
-    return Profiles(path.name, _table("r4"), read(path, _table("r4")))
+    return Profiles(path.name, table("r4"), read(path, table("r4")))
 
 
 class Profiles:
@@ -122,10 +123,11 @@ class Profiles:
         """The profiles of a resource's type whose discriminating codes it has.
 
         A profile is told by the values that it requires of `category`, `code` and `type` (fixed, a pattern, or a slice that must be there), and
-        by a `category` or `patient` that it alone requires; one that requires nothing is meant for every resource of the type.
+        by a `category` or `patient` that it alone requires; one that requires nothing is meant for every resource of the type. Where the value sets
+        of `code` tell more, the profiles whose value set has the code.
         """
-        run = self._run(resource)
-        return [url for url in self.for_type(str(resource.get("resourceType"))) if meaning.is_meant(run, self._model.profile(url), resource)]
+        profiles = [self._model.profile(url) for url in self.for_type(str(resource.get("resourceType")))]
+        return [profile.url for profile in meaning.meant(self._run(resource), profiles, resource)]
 
     def presence(self, resource: Json, profile: str) -> list[Presence]:
         """How often each must-support element of a profile is in a resource.
