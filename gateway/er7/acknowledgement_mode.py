@@ -36,7 +36,10 @@ def conditions(message: Message) -> tuple[str, str]:
 
 def enhanced(message: Message, mode: str = "") -> bool:
     """Whether a message is to be answered in enhanced mode; `mode` is what the sender's feed profile says, "" for nothing."""
-    accept, application = conditions(message)
+    return _enhanced(*conditions(message), mode)
+
+
+def _enhanced(accept: str, application: str, mode: str) -> bool:
     if mode == "enhanced":
         return bool(accept or application)
     return mode != "original" and bool(accept and application)
@@ -45,12 +48,11 @@ def enhanced(message: Message, mode: str = "") -> bool:
 def asked_for(message: Message, outcome: str, mode: str = "") -> tuple[str, ...]:
     """The acknowledgement codes that the sender wants for an outcome (AA, AE, AR or CE, as above), in the order in which they are sent."""
     accept, application = conditions(message)
-    if message.type in _ACKNOWLEDGEMENTS:
+    acknowledgement = message.type in _ACKNOWLEDGEMENTS
+    if not _enhanced(accept, application, mode):
+        return () if acknowledgement else ("AR",) if outcome == "CE" else (outcome,)
+    if acknowledgement:
         application = "NE"
-        if not enhanced(message, mode):
-            return ()
-    elif not enhanced(message, mode):
-        return ("AR",) if outcome == "CE" else (outcome,)
     if outcome in ("AR", "CE"):
         if _wanted(accept, False):
             return ("CR",) if outcome == "AR" else ("CE",)

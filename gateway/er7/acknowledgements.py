@@ -262,6 +262,8 @@ def _batch_header(name: str, sent: tuple[str, ...] | None, at: datetime, control
 
 def _complete(message: Message) -> Delimiters:
     """The sender's delimiters; those that it does not declare become characters that its header, which is copied, does not use as text."""
+    if message.delimiters[-1] not in UNUSED:  # what is not declared stands last
+        return message.delimiters
     taken = set(message.delimiters).union(*(message.header.field(number) for number in range(1, len(message.header) + 1)))
     complete = []
     for theirs, ours in zip(message.delimiters, Delimiters(), strict=True):

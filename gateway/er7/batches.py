@@ -12,7 +12,7 @@ from gateway.er7 import charsets
 
 _HEADS = (b"MSH", b"FHS", b"BHS", b"BTS", b"FTS")
 _HEAD = re.compile(
-    rb"(?:\A|(?<=[\r\n\x0b\x1c]))[ \t\x00]{0,8}"  # bounded: a megabyte of blanks must not be searched from each of its places
+    rb"[\r\n\x0b\x1c][ \t\x00]{0,8}"  # a class of bytes first, which `re` finds at speed; bounded, for blanks may go on for a megabyte
     rb"(?:(?P<message>(?:\xef\xbb\xbf)?MSH(?=[^A-Za-z0-9\s][^A-Za-z0-9\s]))|(?P<envelope>(?:\xef\xbb\xbf)?(?:[FB]HS|[FB]TS)(?:[^A-Za-z0-9\s][^\r\n]*)?(?=[\r\n]|\Z)))"
 )
 _EDGES = b"\r\n\x0b\x1c\x1a\x00 \t"
@@ -45,7 +45,7 @@ def _wide(data: bytes) -> str:
 
 def _pieces(data: bytes) -> Iterator[tuple[bytes, bool]]:
     """The messages and the envelope's segments in their order, and whether each is of the envelope."""
-    data = data.strip(_EDGES)
+    data = b"\r" + data.strip(_EDGES)
     start = 0
     for head in _HEAD.finditer(data):
         if piece := data[start : head.start()].strip(_EDGES):
