@@ -19,7 +19,14 @@ def _role(participant: Json) -> str:
     return next((str(coding.get("code")) for concept in participant.get("type", []) for coding in concept.get("coding", [])), "")
 
 
+def _number(identifier: Json) -> str:
+    """What kind of number it is: visit and account number of a stay, filler's and placer's of an appointment stand in fields of their own."""
+    kinds = (str(coding.get("code")) for coding in (identifier.get("type") or {}).get("coding", []))
+    return next(kinds, "") or str(identifier.get("system", ""))
+
+
 MERGED: dict[str, Callable[[Json], str]] = {
+    "identifier": _number,
     "hospitalization": str,
     "extension": lambda each: str(each.get("url")),
     "participant": _role,

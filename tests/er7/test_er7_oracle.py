@@ -1,6 +1,6 @@
 """The reader against hl7apy on messages that hypothesis makes: the same values in the same places.
 
-Where hl7apy is known to be wrong it is not asked, and each such fault has its name here; `test_er7_third_party` asks it of files that nobody here wrote.
+Where hl7apy is known to be wrong it is not asked, and each such fault has its name here; `test_er7_third_party` asks it of files from elsewhere.
 """
 
 from __future__ import annotations
