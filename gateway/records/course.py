@@ -147,6 +147,8 @@ def _start(stay: Stay, said: Said, at: int, zone: str) -> None:
     if said.statement.facts.get("snapshot") and stay.state == "discharged":
         _cancel_discharge(stay, said, at, zone)
     elif said.statement.facts.get("snapshot") or stay.state in ("planned", "in-hospital", "admission-cancelled"):
+        if stay.state == "admission-cancelled" and not said.statement.facts.get("admitted"):
+            stay.admitted = None  # admitted anew: the cancelled admission says nothing of when
         stay.state, stay.error_recorded = "in-hospital", None
     _expect(stay, said, zone)
 

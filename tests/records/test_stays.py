@@ -133,3 +133,9 @@ def test_a_cancelled_visit_keeps_the_expectation_that_it_voids() -> None:
     person = one(tell("A01", 0, visit="V1"), tell("A16", 2, visit="V1", expected_discharge=at(5).isoformat()), tell("A11", 3, visit="V1"))
     assert person.stays[0].course.state == "admission-cancelled"
     assert person.stays[0].course.pending_since == micro(2, "10:00")
+
+
+def test_an_admission_after_a_cancelled_one_begins_when_it_was_told() -> None:
+    (stay,) = one(tell("A01", 0, visit="V1"), tell("A11", 1, visit="V1"), tell("A01", 2, visit="V1")).stays
+    assert stay.course.state == "in-hospital"
+    assert stay.course.admitted == micro(2, "10:00")
