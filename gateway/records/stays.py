@@ -113,8 +113,9 @@ def _without_number(here: list[Stay], said: Said, accounts: list[str], admitted:
     effect = said.statement.facts.get("effect", "update")
     starts = effect in ("admit", "register", "pre-admit")
     by_account = [each for each in here if each.accounts.intersection(accounts)]
+    began = admitted if admitted is not None or not starts else _occurred(said)
     for group in (by_account, here):
-        same = [each for each in group if admitted is not None and each.admitted == admitted and each.state != "entered-in-error"]
+        same = [each for each in group if began is not None and each.admitted == began and each.state != "entered-in-error"]
         if same:
             return same[-1], ""
     if by_account and not starts:
@@ -124,7 +125,7 @@ def _without_number(here: list[Stay], said: Said, accounts: list[str], admitted:
         planned = [each for each in here if each.state == "planned"]
         return (planned[-1], "") if len(planned) == 1 and effect == "admit" else (None, "")
     if effect in ("cancel-discharge",):
-        ended = [each for each in here if each.state == "discharged"]
+        ended = [each for each in here if each.state == "discharged"] or [each for each in here if each.state in PRESENT]
         return (ended[-1], "" if numbered or len(ended) == 1 else "a cancelled discharge without a visit number") if ended else (None, "")
     present = [each for each in here if each.state in PRESENT] or [each for each in here if each.state == "planned"]
     if effect == "discharge":
@@ -134,6 +135,12 @@ def _without_number(here: list[Stay], said: Said, accounts: list[str], admitted:
     if effect in ("update", "none") and not present and here and not numbered:
         return here[-1], ""
     return None, ""
+
+
+def _occurred(said: Said) -> int:
+    """When an admission that does not say so began: an admission that is told again began at the same time."""
+    facts = said.statement.facts
+    return instant(facts.get("event_at"), str(facts.get("zone") or "UTC")) or said.recorded
 
 
 def _discharged_stay(here: list[Stay], present: list[Stay], said: Said, admitted: int | None) -> tuple[Stay | None, str]:
