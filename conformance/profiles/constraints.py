@@ -62,7 +62,8 @@ def one(run: Run, item: Item, node: Constraint) -> None:
 
 
 def _of_a_type(run: Run, item: Item, types: tuple[Type, ...]) -> bool:
-    kinds = [kind for kind in types if kind.code == item.kind.code]
+    is_a = item.value["resourceType"] if isinstance(item.value, dict) and "resourceType" in item.value else item.kind.code
+    kinds = [kind for kind in types if kind.code in (is_a, "Resource")]
     if not kinds:
         run.error(item.location, "type", f"The type is one of {', '.join(kind.code for kind in types)} here.")
         return False

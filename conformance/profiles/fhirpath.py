@@ -54,13 +54,15 @@ def _html_checks(inputs: list[Any]) -> list[bool]:
 
 def _resolve(inputs: list[Any]) -> list[Any]:
     """What references point at; of a resource that is elsewhere only its type."""
+    from fhirpathpy.engine.nodes import ResourceNode
+
     run = _run.get()
     found: list[Any] = []
     for one in inputs:
         reference = getattr(one, "data", one)
         reference = {"reference": reference} if isinstance(reference, str) else reference
         if isinstance(reference, dict) and (kind := references.target_type(run, reference)):
-            found.append(references.target(run, reference) or {"resourceType": kind})
+            found.append(ResourceNode.create_node(references.target(run, reference) or {"resourceType": kind}, kind))  # type: ignore[no-untyped-call]
     return found
 
 

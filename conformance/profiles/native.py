@@ -85,7 +85,7 @@ def _erroneous(value: Any, run: Run) -> bool:
 
 def _timed(value: Any, run: Run) -> bool:
     both = _here(value, "start") and _here(value, "end")
-    return both or (isinstance(value, dict) and value.get("status") in ("proposed", "cancelled", "waitlist"))
+    return both or not isinstance(value, dict) or value.get("status") in (None, "proposed", "cancelled", "waitlist")
 
 
 def _named(value: Any, run: Run) -> bool:

@@ -88,6 +88,8 @@ def _tables(resources: Iterable[Json], rules: Rules, base: Base) -> Json:
     tables: Json = {"profiles": {}, "systems": {}, "sets": {}}
     for one in resources:
         kind, url = one["resourceType"], one.get("url", "")
+        if not isinstance(url, str):
+            raise TypeError("a canonical URL is a string")
         if kind == "StructureDefinition":
             if one.get("snapshot") and one.get("kind") in ("resource", "complex-type"):
                 tables["profiles"][url] = profile(one, rules, base)

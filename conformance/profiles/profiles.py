@@ -107,7 +107,7 @@ class Profiles:
 
     def _against(self, run: Run, location: str, resource: Json, url: str) -> None:
         if not self._model.knows(url):
-            run.say("information", f"{location}.meta.profile", "profile", f"The profile {url} is not in {self.name}; it was not checked.")
+            run.say("information", f"{location}.meta.profile", "profile", f"The profile {url} is not in the package; it was not checked.")
             return
         profile = self._model.profile(url)
         if profile.type != resource["resourceType"]:

@@ -163,15 +163,17 @@ def _walk(run: Run, value: Any, steps: list[str]) -> Iterator[Any]:
 
 
 def _typed(run: Run, item: Item, node: Constraint, steps: list[str]) -> bool:
-    """The type of the value, or of the resource that it points at, is one of the slice's."""
-    if "resolve()" in steps:
-        targets = [run.model.type_of(url) for kind in node.types for url in kind.targets]
-        return isinstance(item.value, dict) and references.target_type(run, item.value) in targets
-    if [step for step in steps if step != "$this"]:
-        at = _node(run, node, steps)
-        kinds = {kind.code for kind in at.types} if at else set()
-        return any(isinstance(value, dict) and value.get("resourceType") in kinds for value in _walk(run, item.value, steps))
-    return item.kind.code in {kind.code for kind in node.types}
+    """The type of the value, of the resource there, or of what a reference points at is one of the slice's."""
+    at = _node(run, node, steps)
+    if at is None:
+        return False
+    if steps[-1:] == ["resolve()"]:
+        targets = {run.model.type_of(url) for kind in at.types for url in kind.targets}
+        return any(isinstance(one, dict) and references.target_type(run, one) in targets for one in _walk(run, item.value, steps[:-1]))
+    kinds = {kind.code for kind in at.types}
+    if steps in ([], ["$this"]) and item.kind.code in kinds:
+        return True
+    return any(isinstance(one, dict) and one.get("resourceType") in kinds for one in _walk(run, item.value, steps))
 
 
 def _conforms(run: Run, item: Item, node: Constraint | None, conforms: Conforms) -> bool:
