@@ -9,7 +9,7 @@ from gateway.mappings.care.callers import Known
 from gateway.mappings.care.flag import TEXT
 from gateway.mappings.care.goals import set_by_others
 from gateway.mappings.care.other_plans import named, other_plans, still_open
-from gateway.mappings.care.scene import Scene, ended, words
+from gateway.mappings.care.scene import Scene, ended, why_ended, words
 from gateway.records.statements import Json
 
 CATEGORY = {
@@ -22,7 +22,7 @@ CATEGORY = {
 def care_plan(scene: Scene, to_know: Sequence[Known], requests: Sequence[Json], goals: Sequence[Json], tasks: Sequence[Json], team: Json) -> Json:
     """One CarePlan a transition; `requests` and `goals` are its own, `tasks` those that the recipient may see, the last of them current."""
     plans = other_plans(scene)
-    notes = list(why(scene, plans))
+    notes = list(remarks(scene, plans))
     aims = [*set_by_others(scene), *goals]
     activities = [*(f"ServiceRequest/{one['id']}" for one in requests), *scene.appointments(), *(f"Task/{one['id']}" for one in tasks[-1:])]
     plan: Json = {
@@ -64,16 +64,15 @@ def documents(scene: Scene) -> list[str]:
     return sorted(f"DocumentReference/{one['id']}" for one in mine if one["resourceType"] == "DocumentReference" and one.get("status") == "current")
 
 
-def why(scene: Scene, plans: Sequence[Json]) -> Iterator[str]:
+def remarks(scene: Scene, plans: Sequence[Json]) -> Iterator[str]:
     """What is to be said beside the plan: why it is over, and what of others' plans is still open."""
-    stay = scene.transition.stay
-    if scene.transition.status == "void":
-        yield "Entered in error." if stay.state == "entered-in-error" else "The discharge was cancelled."
-    elif scene.transition.closed_as:
-        yield f"Closed: {scene.transition.closed_as}."
+    over = why_ended(scene)
+    if over:
+        yield over
     for plan in plans:
-        left = "; ".join(still_open(scene, plan))
-        yield f"Another system's plan, {named(plan)}, stands beside this one. {f'Still open in it: {left}.' if left else 'Nothing in it is open.'}"
+        left = still_open(scene, plan)
+        state = f"Still open in it: {'; '.join(left)}." if left else f"It is {plan['status']}, and nothing in it is open."
+        yield f"Another system's plan, {named(plan)}, stands beside this one. {state}"
 
 
 def text(scene: Scene, to_know: Sequence[Known], requests: Sequence[Json], goals: Sequence[Json], notes: Sequence[str]) -> Json:

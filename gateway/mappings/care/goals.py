@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.mappings.care.needs import Said, reasons, stated
 from gateway.mappings.care.policy import Goal
-from gateway.mappings.care.scene import Scene, ended, others
+from gateway.mappings.care.scene import Scene, ended, others, why_ended
 from gateway.records.statements import Json
 
 
@@ -29,6 +29,9 @@ def proposed(goal: Goal, scene: Scene, why: tuple[Said, ...]) -> Json:
     }
     if start and due:
         resource |= {"startDate": start, "target": [{"dueDate": due}]}
+    over = why_ended(scene)
+    if over:
+        resource["statusReason"] = over
     held = dict.fromkeys(one.reference for one in why if one.reference)
     if held and not goal.everyone:
         resource["addresses"] = [{"reference": reference} for reference in held]

@@ -162,12 +162,11 @@ def ended(scene: Scene, well: str, otherwise: str) -> str | None:
     return None
 
 
-def why_over(scene: Scene) -> str:
-    """Why what was derived is over, in words; "" while it runs."""
-    transition = scene.transition
-    if transition.status == "void":
-        return "Entered in error." if transition.stay.state == "entered-in-error" else "The discharge was cancelled."
-    return f"Closed: {transition.closed_as}." if transition.closed_as else ""
+def why_ended(scene: Scene) -> str:
+    """Why what was derived is over, in a sentence; "" while it runs."""
+    if scene.transition.status == "void":
+        return "Entered in error." if scene.transition.stay.state == "entered-in-error" else "The discharge was cancelled."
+    return f"Closed: {scene.transition.closed_as}." if scene.transition.closed_as else ""
 
 
 def latest(recorded: Iterable[int]) -> datetime | None:
