@@ -45,7 +45,7 @@ def new(
         sys.stdout.buffer.write(text.encode())
     else:
         write_new({output: (text, 0o644)})
-        print(f"{output}: begun from {len(messages)} messages of {', '.join(names)}.", file=sys.stderr)
+        print(f"{output}: begun from {len(messages)} message{'s' * (len(messages) != 1)} of {', '.join(names)}.", file=sys.stderr)
         print(f"See what it makes of them: gateway explain {sample} --config {output}", file=sys.stderr)
     raise typer.Exit(1 if unread else 0)
 
