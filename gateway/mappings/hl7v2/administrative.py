@@ -45,6 +45,13 @@ OF_PERSON = tuple(name for name, rows in _ROWS.items() if rows[0].kind == "perso
 OF_STAY = tuple(name for name, rows in _ROWS.items() if rows[0].kind == "stay" and name not in _ELSEWHERE)
 FIELDS = {name: tuple(row.field for row in rows[1:]) for name, rows in _ROWS.items()}
 """Segment -> the fields that are mapped here."""
+_SPANS = {
+    name: [
+        (first, next(number for number in range(first, 99) if number not in FIELDS[name])) for first in FIELDS[name] if first - 1 not in FIELDS[name]
+    ]
+    for name, _, _ in _BESIDE
+}
+"""The same as runs of fields, first and first after: most messages have none of them, and are asked in few slices."""
 _RESTRICTED: Json = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R", "display": "restricted"}]}
 
 
@@ -62,10 +69,12 @@ def facts(context: Context, names: Iterable[str]) -> dict[str, list[Fragment]]:
 def beside(context: Context, of_person: dict[str, list[Fragment]], of_stay: dict[str, list[Fragment]]) -> None:
     """Add what PID, PV1 and DG1 say that the person, the stay and its diagnoses have no place for; most messages say nothing of the kind."""
     for name, whose, coded in _BESIDE:
-        fields = FIELDS[name]
         found = []
         for segment in context.message.all(name):
-            if len(segment) < fields[0] or not any(map(segment.field, fields)):
+            for start, end in _SPANS[name]:
+                if any(segment.fields[start:end]):
+                    break
+            else:
                 continue
             fragment = context.once(segment, _fragment)
             if fragment is not None:
