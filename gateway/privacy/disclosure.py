@@ -59,9 +59,8 @@ def disclose(
     else:
         basis, under = without_protected(extent.without_identifiers(record, private), protected), ()
     family = supports.verdicts(person, as_of)
-    basis = replace(
-        basis, related=extent.related(basis, as_of, family), patient=extent.patient(basis.patient), consents=extent.consents(basis.consents, under)
-    )
+    basis = extent.without_family(basis, as_of, family)
+    basis = replace(basis, patient=extent.patient(basis.patient), consents=extent.consents(basis.consents, under))
     basis = extent.without_others_sources(basis, agency)
     basis = extent.resolved(extent.cut_sources(basis, person, protected if not decision.permit else frozenset()))
     published = extent.resolved(extent.routed(basis, agency, stays))

@@ -52,15 +52,32 @@ def _less(patient: Json, private: frozenset[tuple[str, str]]) -> Json:
     return {key: value for key, value in {**patient, "identifier": kept}.items() if value != []}
 
 
-def related(record: PersonRecord, as_of: datetime, said: Mapping[str, Verdict]) -> tuple[Json, ...]:
-    """Person-level resources without relatives; the client's guardian, a minor's parents and those whom a consent names (`said`) excepted."""
+def without_family(record: PersonRecord, as_of: datetime, said: Mapping[str, Verdict]) -> PersonRecord:
+    """The record without relatives, also in teams that messages told of; the client's guardian, a minor's parents and those whom a consent names
+    (`said`: RelatedPerson id -> its verdict) excepted."""
     allowed = GUARDIANS | PARENTS if _is_minor(record.patient, as_of) else GUARDIANS
-
-    def shown(part: Json) -> bool:
+    gone: set[str] = set()
+    for part in (*record.related, *(part for stay in record.stays for part in stay.parts)):
         verdict = said.get(str(part.get("id")))
-        return part["resourceType"] != "RelatedPerson" or verdict == "permit" or (verdict is None and bool(_relations(part) & allowed))
+        if part["resourceType"] == "RelatedPerson" and verdict != "permit" and (verdict == "deny" or not _relations(part) & allowed):
+            gone.add(f"RelatedPerson/{part['id']}")
+    if not gone:
+        return record
+    stays = tuple(replace(stay, parts=_without(stay.parts, gone)) for stay in record.stays)
+    return replace(record, related=_without(record.related, gone), stays=stays)
 
-    return tuple(part for part in record.related if shown(part))
+
+def _without(parts: tuple[Json, ...], gone: set[str]) -> tuple[Json, ...]:
+    """Without these people, and without teams of them alone."""
+    kept = []
+    for part in parts:
+        if part["resourceType"] == "CareTeam":
+            members = [one for one in part.get("participant", []) if one.get("member", {}).get("reference") not in gone]
+            if members:
+                kept.append({**part, "participant": members})
+        elif f"{part['resourceType']}/{part.get('id')}" not in gone:
+            kept.append(part)
+    return tuple(kept)
 
 
 def _relations(resource: Json) -> set[str]:

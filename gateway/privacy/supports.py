@@ -22,7 +22,7 @@ def verdicts(person: PersonRecord, as_of: datetime) -> Mapping[str, Verdict]:
     if not active:
         return {}
     found = {}
-    for related in person.related:
+    for related in (*person.related, *(part for stay in person.stays for part in stay.parts)):
         if related["resourceType"] == "RelatedPerson" and (verdict := _verdict(active, called(related), as_of)) is not None:
             found[str(related["id"])] = verdict
     return found

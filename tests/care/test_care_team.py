@@ -129,13 +129,23 @@ def test_roles_and_their_times_come_from_rol_and_prt(segment: str, role: str, pe
     assert [(as_what, when) for name, as_what, when in shown(teams([admitted, LEAVES])) if name == "Ned North"] == [(role, period)]
 
 
-@pytest.mark.parametrize("action", ["DE", "UN"])
+@pytest.mark.parametrize("action", ["DE", "DC", "UN"])
 def test_one_who_is_taken_out_of_a_role_ends_then(action: str) -> None:
     admitted = message("ADT^A01^ADT_A01", "20260302090000", "1", visit(), "ROL|R1|AD|CP|N1^North^Ned", DIAGNOSIS)
     out = message("ADT^A08^ADT_A01", "20260304090000", "2", visit(), f"ROL|R1|{action}|CP|N1^North^Ned")
     assert [one for one in shown(teams([admitted, out, LEAVES])) if one[0] == "Ned North"] == [
         ("Ned North", "Consultant", {"end": "2026-03-04T09:00:00-06:00"})
     ]
+
+
+def test_a_relative_whom_rol_names_is_no_practitioner_of_the_stay() -> None:
+    admitted = message("ADT^A01^ADT_A01", "20260302090000", "1", visit(), "ROL|F1|AD|SIS^Sister^HL70063|^Quist^Sue", DIAGNOSIS)
+    assert not any("Sue" in name for name, _, _ in shown(teams([admitted, LEAVES])))
+    with memory_folder() as folder, store_at(folder) as store:
+        feed(store, [admitted, LEAVES])
+        seen_by_agency = [body for name, body in state(store).items() if name.startswith("river ")]
+    assert seen_by_agency
+    assert "Sue" not in str(seen_by_agency)
 
 
 def test_nobody_is_twice_in_one_role_however_many_segments_say_so() -> None:

@@ -34,7 +34,7 @@ def in_hospital(scene: Scene) -> Iterator[Json]:
     """The Encounter's participants, who act on behalf of the hospital; the one who referred acts for nobody there."""
     for participant in scene.stay.encounter.get("participant", []):
         member = known(scene, participant.get("individual"))
-        if member is None:
+        if member is None or _is_relation(participant.get("type", [])):
             continue
         found: Json = {"role": [role_of(participant.get("type", []))], "member": member}
         if scene.hospital and _type(member) == "Practitioner" and found["role"][0].get("text") != WORDED["REF"]:
@@ -68,7 +68,7 @@ def primary_care(scene: Scene) -> Iterator[Json]:
 
 def around(scene: Scene) -> Iterator[Json]:
     """The client's own people: whom a consent names, or whom the policy lets in for what they are to the client; nobody whom a consent refuses."""
-    people = [one for one in scene.person.related if one["resourceType"] == "RelatedPerson" and one.get("active") is not False]
+    people = [one for one in scene.of_type("RelatedPerson") if one.get("active") is not False]
     allowed = set(scene.context.policy.relationships)
     age = scene.age()
     if age is not None and age < ADULT and not any(allowed & relations(one) for one in people):

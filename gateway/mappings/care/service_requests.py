@@ -10,7 +10,7 @@ from typing import cast
 from gateway.mappings.care.callers import preferred_language
 from gateway.mappings.care.needs import Said, reasons, stated
 from gateway.mappings.care.policy import Service
-from gateway.mappings.care.scene import Scene, ended, why_over
+from gateway.mappings.care.scene import Scene, ended, why_ended
 from gateway.records.record import Owned
 from gateway.records.statements import Json
 from transitions.codes import matcher
@@ -96,7 +96,7 @@ def request(service: Service, scene: Scene, why: tuple[Said, ...], theirs: tuple
     based = [f"ServiceRequest/{one.resource['id']}" for one in theirs if asks_for(one, service, scene)]
     if based:
         resource["basedOn"] = [{"reference": reference} for reference in dict.fromkeys(based)]
-    over = why_over(scene)
+    over = why_ended(scene)
     if over and resource["status"] in ("revoked", "entered-in-error"):
         resource["extension"] = [{"url": STATUS_REASON, "valueCodeableConcept": {"text": over}}]
     return resource

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.er7.reader import Segment
 from gateway.mappings.hl7v2.context import Context
 
-_DELETES = frozenset(("D", "DE", "UN"))
+_DELETES = frozenset(("D", "DC", "DE", "UN"))  # DC is no code of either table, and discontinues what it names all the same
 _ADDS = frozenset(("A", "AD"))
 
 

@@ -23,6 +23,7 @@ _OF_PV1 = (
     (17, _role("ADM", "admitter")),
     (52, _role("PART", "Participation")),
 )
+_RELATIONS = ("HL70063", "HL70131")
 _REFERRER = _role("REF", "referrer")
 
 
@@ -50,6 +51,9 @@ def participants(context: Context, pv1: Segment | None) -> list[Json]:
 def _told(context: Context, segment: Segment, role_field: int, who_field: int, start: int, end: int) -> list[Json]:
     """ROL or PRT: role and person (and PRT's time); an action code that takes somebody out (DE, DC, UN) adds nobody."""
     if context.text(segment, 2).upper() in ("DE", "DC", "D", "UN", "CO"):
+        return []
+    said = context.one(segment, role_field)
+    if said is not None and said[2].upper() in _RELATIONS:  # the client's own people: `team` makes RelatedPersons of them
         return []
     role = datatypes.tabled(context, context.one(segment, role_field), _ROLES, ("provider-role", "0443"), f"{segment.name}-{role_field}")
     period = datatypes.period(context, segment.value(start), segment.value(end))
