@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.errors import Usage
+from gateway.mappings.feeds.profile import FeedProfile
+from gateway.mappings.feeds.reading import read
 from gateway.settings import load
 from gateway.toml_files import line_of
 
@@ -165,3 +171,24 @@ def test_profiles_from_the_environment_are_refused_by_their_name(tmp_path: Path,
 )
 def test_the_line_of_a_key_is_where_its_statement_begins(toml: str, path: tuple[str | int, ...], line: int) -> None:
     assert line_of(toml, path) == line
+
+
+WORDS = st.text(max_size=6) | st.sampled_from(["ZFU-3.1", "appointment.start", "disposition", "0112", "01", "PID-22", "ROL"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from([each.name for each in fields(FeedProfile)]) | st.text(max_size=5), VALUES, max_size=4))
+def test_any_table_is_a_profile_or_is_told_what_is_wrong_with_it(table: dict[str, Any]) -> None:
+    profile, problems = read(table)
+    assert problems or profile.name == table["name"]
+    assert all(problem.words and line_of("a = 1", problem.path) in (0, 1) for problem in problems)
+
+
+def test_the_line_in_a_very_long_configuration_is_found() -> None:
+    text = "".join(f'[[feed]]\nname = "f{number}"\nsending_facility = "F{number}"\n' for number in range(3000))
+    assert line_of(text, ("feed", 2500, "sending_facility")) == 7503
