@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import csv
 import random
+import tomllib
 from collections.abc import Iterable
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.errors import Usage
 from gateway.fhir.check_digits import LOINC, SNOMED, problem_of
 from gateway.mappings import tables
 from gateway.mappings.care.derive import derive
-from gateway.mappings.care.policy import default
+from gateway.mappings.care.policy import default, read
 from gateway.mappings.care.service_requests import CATEGORY, STATUS_REASON
 from gateway.records.record import Owned, PersonRecord
 from gateway.records.statements import Json
+from gateway.toml_files import TomlFile
 from tests.care.people import CONTEXT, condition, of_type, person, stay_record, transition
 from tests.pipeline.county import BOOKED, DIAGNOSIS, feed, memory_folder, message, state, store_at, visit
 from transitions.areas import Areas
@@ -314,3 +318,35 @@ def test_substance_use_is_labelled_whatever_it_was_known_by() -> None:
 def test_the_route_to_court_is_by_disposition_and_needs_no_diagnosis() -> None:
     court = requests(stay_disposition=Code("Court", "21"))
     assert "Contact with the court or jail that the client was discharged to" in court
+
+
+# --- a bad policy is refused -------------------------------------------------------------------------------------------
+
+SHIPPED = resources.files("gateway.mappings.care").joinpath("policy.toml").read_text(encoding="utf-8")
+BROKEN = [
+    # in the shipped policy                     what stands in its place                              the reason
+    ('code = "710911006"', 'code = "710911007"', "the code '710911007' is not a SNOMED CT concept id: its check digit is wrong"),
+    ('domains = ["food-insecurity"]', 'domains = ["hunger"]', "domains are educational-attainment, "),
+    ('ambulatory = ["A2"]', 'ambulatory = ["wheelchair"]', "'wheelchair' in ambulatory is not an ambulatory status"),
+    ('asked = ["transport*"]', 'asked = ["Transport"]', "'Transport' in asked is not in lower-case letters"),
+    ("outside_area = true", 'outside_area = "far"', "outside_area must be true or false"),
+    ("outside_area = true", "outside_area = false", "a service is for everyone, or says for whom"),
+    ('relationships = ["GUARD"', 'relationships = ["guardian"', "'guardian' in relationships is not a code of v3-RoleCode"),
+    ("relationships_of_minors = [", "parents = [", "unknown key 'parents'"),
+    ('category = "education"', 'category = "school"', "category must be one of counselling, education, evaluation, social"),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "reason"), BROKEN, ids=[reason for *_, reason in BROKEN])
+def test_a_bad_team_or_service_of_the_policy_is_refused_with_line_and_reason(before: str, after: str, reason: str) -> None:
+    text = SHIPPED.replace(before, after, 1)
+    line = next(number for number, one in enumerate(text.splitlines(), 1) if after in one)
+    with pytest.raises(Usage) as refused:
+        read(TomlFile("policy.toml", text, tomllib.loads(text)))
+    assert reason in refused.value.message
+    assert refused.value.location in (f"policy.toml, line {line}", f"policy.toml, line {table_of(text, line)}")
+
+
+def table_of(text: str, line: int) -> int:
+    """The line of the [[service]] that a line stands in, named where the table as a whole is wrong."""
+    return max(number for number, one in enumerate(text.splitlines()[:line], 1) if one.startswith("["))
