@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 
-from benchmarks import assess, journey, reader, store, translate
+from benchmarks import assess, journey, reader, store, translate, validate
 
 
 def main() -> None:
@@ -15,6 +15,7 @@ def main() -> None:
     print(f"bare lexical reader with 40 reads                    {reader.messages_a_second():8.0f} messages/s")
     translate.main()
     print(f"assess                                               {assess.stays_a_second():8.0f} stays/s")
+    validate.main()
     journey.main()
     sys.argv = sys.argv[:1]
     store.main()
