@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conformance.profiles.profiles import BUILT_IN, Profiles, load
 from gateway.mappings.care.derive import derive
 from gateway.mappings.care.narrative import narrative, paragraph
 from gateway.privacy import labels, notice
@@ -186,7 +188,9 @@ def test_for_a_minor_a_parent_or_who_consented_is_named_and_that_it_is_a_minor()
 
 def test_what_was_said_of_another_stay_is_not_told_of_this_one() -> None:
     earlier = stay_record("stay-0", parts=[observation("o", "Legal status", "Involuntary hold")])
-    record = person(stay_record(parts=[]), earlier)
+    elsewhere = Owned(observation("p", "Safe contact", "No post"), stay="stay-0")
+    record = person(stay_record(parts=[]), earlier, observations=(elsewhere,))
+    assert "Safe contact: unknown" in plan_of(record)["description"]
     assert "Legal status: unknown" in plan_of(record)["description"]
 
 
@@ -297,6 +301,31 @@ def test_plan_and_goals_end_with_the_transition_and_say_why(said: dict[str, Any]
     assert {goal["lifecycleStatus"] for goal in of_type(found, "Goal")} == {goal_status}
     assert [note["text"] for note in plan.get("note", [])] == ([why] if why else [])
     assert {goal.get("statusReason") for goal in of_type(found, "Goal")} == {why}
+
+
+FULL = person(
+    stay_record(parts=[condition("c", "F33.2", "Depression"), contact_flag("No post"), observation("o", "Legal status", "Involuntary hold")]),
+    related=(relative("Bo", "GUARD"),),
+    appointments=(people.appointment(),),
+    care=(
+        theirs("Goal", "sleep", lifecycleStatus="active", description={"text": "Sleeps"}),
+        theirs("CarePlan", "p", status="active", intent="plan", title="Ward plan"),
+    ),
+)
+
+
+@pytest.mark.parametrize("said", [said for said, *_ in ENDS], ids=[wanted for _, wanted, *_ in ENDS])
+@pytest.mark.parametrize("package", BUILT_IN)
+def test_whatever_is_derived_is_valid_under_us_core(package: str, said: dict[str, Any]) -> None:
+    found = derived(FULL, transition(FULL, follow_ups=(people.booked(),), **said))
+    errors = [one for resource in found for one in profiles(package).check(resource, meant=True) if one.severity == "error"]
+    assert errors == []
+
+
+@cache
+def profiles(package: str) -> Profiles:
+    """The validator for a package, compiled once."""
+    return load(package)
 
 
 # --- narrative --------------------------------------------------------------------------------------------------------
