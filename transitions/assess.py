@@ -100,9 +100,9 @@ class _Assessment:
         if how.closed is not None:
             return self._closed(*how.closed, how.breaks, bookings)
         assignments = route(stay, self.named, self.alone, self.course.tracked_since, how.breaks)
-        done = Done.of(how, bookings, all_bookings, self.follow_ups, self.contacts, assignments[-1])
-        flags = tuple(after_discharge(stay, how, self.ended, self.answer, bookings, self.contacts, done, assignments[-1], days, policy, self.clock))
-        return self._say("open", bookings, assignments, how.opened, flags, due(how, done, assignments[-1], days, policy))
+        done = Done.of(how, bookings, all_bookings, self.follow_ups, self.contacts, assignments)
+        flags = tuple(after_discharge(stay, how, self.ended, self.answer, bookings, self.contacts, done, days, policy, self.clock))
+        return self._say("open", bookings, assignments, how.opened, flags, due(how, done, days, policy))
 
     def _closed(self, closed_as: ClosedAs, at: datetime, breaks: tuple[closing.Break, ...], bookings: tuple[Booking, ...]) -> Transition:
         assignments = route(self.stay, self.named, self.alone, self.course.tracked_since, breaks, (at, closed_as))

@@ -39,7 +39,7 @@ CLEARS: Mapping[FlagCode, str] = {
     "no-follow-up-scheduled": "A mental-health appointment is booked; to be in time, for {day7} at the latest.",
     "follow-up-too-late": "A visit by {day7} at the latest, or the booked visit is kept.",
     "kind-unconfirmed": "Somebody confirms that the appointment is mental-health follow-up, or that it is not.",
-    "not-picked-up": "The agency accepts the Task, or books or contacts the client; or declines, so that it moves on.",
+    "not-picked-up": "An agency accepts the Task, or books or contacts the client, or declines; unanswered it moves on.",
     "no-contact": "The client is reached: by phone, visit or telehealth, or by coming to a visit.",
     "missed-appointment": "A new mental-health appointment is booked, or a visit is kept.",
     "outcome-unknown": "The outcome is reported: fulfilled, no-show or cancelled.",

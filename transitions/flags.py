@@ -14,7 +14,7 @@ from transitions.dispositions import UNKNOWN, Disposition
 from transitions.follow_up import CLEARING, Booking
 from transitions.model import Answer, Assignment, Contact, Evidence, Flag, FlagCode, FollowUp, Stay
 from transitions.policy import Policy
-from transitions.routing import is_picked_up
+from transitions.routing import UNANSWERED, is_picked_up
 from transitions.windows import END_OF_TIME, Clock, after, local_day, start_of_day, utc
 
 
@@ -51,7 +51,7 @@ class Done:
 
     kept: datetime | None  # the first visit that was kept
     reached: bool
-    picked_up: bool  # by the agency whose turn it is; the coordinator's own queue needs no picking up
+    unanswered: Assignment | None  # the first turn that nobody has answered; the coordinator's own queue needs no answer
 
     @staticmethod
     def of(
@@ -60,21 +60,30 @@ class Done:
         all_bookings: Sequence[Booking],
         follow_ups: Sequence[FollowUp],
         contacts: Sequence[Contact],
-        assignment: Assignment,
+        assignments: Sequence[Assignment],
     ) -> Done:
         """Read from `bookings` on day 1 or later, and from all that was told, the day of discharge included."""
         return Done(
             kept=min((each.start for each in bookings if each.state == "kept" and each.start is not None), default=None),
             reached=bool(reached_at(contacts, all_bookings, how.anchor)),
-            picked_up=assignment.agency is None or is_picked_up(assignment, follow_ups, contacts),
+            unanswered=_unanswered(how, assignments, follow_ups, contacts),
         )
 
 
-def due(how: Standing, done: Done, assignment: Assignment, days: Window, policy: Policy) -> datetime | None:
+def _unanswered(how: Standing, assignments: Sequence[Assignment], follow_ups: Sequence[FollowUp], contacts: Sequence[Contact]) -> Assignment | None:
+    """The turn that its agency let go by since the transition was opened, until another takes the client up; else the current one, if it waits."""
+    current = assignments[-1]
+    if is_picked_up(current, follow_ups, contacts):
+        return None
+    let_go = (each for each in assignments if each.ended == UNANSWERED and each.until is not None and each.until > how.opened)
+    return next(let_go, None if current.agency is None else current)
+
+
+def due(how: Standing, done: Done, days: Window, policy: Policy) -> datetime | None:
     """The earliest deadline that has not been met, passed or not: who is longest overdue has least time left."""
     deadlines = []
-    if not done.picked_up:
-        deadlines.append(after(max(how.opened, assignment.since), policy.pick_up))
+    if done.unanswered is not None:
+        deadlines.append(after(max(how.opened, done.unanswered.since), policy.pick_up))
     if not done.reached:
         deadlines.append(after(how.anchor, policy.first_contact))
     if done.kept is None:
@@ -97,7 +106,6 @@ def after_discharge(
     bookings: Sequence[Booking],
     contacts: Sequence[Contact],
     done: Done,
-    assignment: Assignment,
     days: Window,
     policy: Policy,
     clock: Clock,
@@ -108,7 +116,7 @@ def after_discharge(
         yield from _scheduling(bookings, days, how.opened, why)
         yield from _missed(bookings, how.opened)
         yield from _outcome_unknown(bookings)
-    yield from _overdue(how, contacts, done, assignment, days, why, policy, clock)
+    yield from _overdue(how, contacts, done, days, why, policy, clock)
     if disposition.against_advice and done.kept is None:
         yield _flag("left-against-advice", how.opened, why)
     if how.emergency is not None and how.emergency.admitted is not None:
@@ -127,17 +135,17 @@ def _overdue(
     how: Standing,
     contacts: Sequence[Contact],
     done: Done,
-    assignment: Assignment,
     days: Window,
     why: tuple[Evidence, ...],
     policy: Policy,
     clock: Clock,
 ) -> Iterator[Flag]:
     """What should have happened by now: these rise by the clock, and none of them ends by it."""
-    if not done.picked_up:
-        since = after(max(how.opened, assignment.since), policy.pick_up)
+    turn = done.unanswered
+    if turn is not None:
+        since = after(max(how.opened, turn.since), policy.pick_up)
         if clock.passed(since):
-            yield _flag("not-picked-up", since, (Evidence(f"No answer from {assignment.agency} to assignment {assignment.number}"), *why))
+            yield _flag("not-picked-up", since, (Evidence(f"No answer from {turn.agency} to assignment {turn.number}"), *why))
     if not done.reached:
         since = max(how.opened, after(how.anchor, policy.first_contact))
         if clock.passed(since):

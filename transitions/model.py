@@ -124,7 +124,7 @@ class Decision:
 
     `what`: "close" (value a ClosedAs), "reopen", "psychiatric" (value yes/no), "route" (value agency id or ""), "confirm-kind" (reference of the
     appointment or encounter in `about`, value mental-health/other), "disposition" (value NUBC FL17 code: where the client went, when the
-    hospital does not say).
+    hospital does not say), "unanswered" (the written policy's alone: value is the number of the assignment whose agency had its time to answer).
     """
 
     what: str

@@ -24,6 +24,9 @@ ACCEPTED = frozenset({"accepted", "in-progress", "on-hold", "completed"})
 
 _GIVEN_BACK = {"rejected": "declined", "failed": "given up", "cancelled": "given up"}
 _ENDED = frozenset({"rejected", "failed", "cancelled", "completed", "entered-in-error"})
+UNANSWERED = "unanswered"
+"""How a turn ended that its agency let go by."""
+
 _NO_RULE = "no rule names an agency for this client"
 
 Conclusion = tuple[datetime, ClosedAs | None]
@@ -88,6 +91,8 @@ def is_picked_up(assignment: Assignment, follow_ups: Iterable[FollowUp], contact
     if assignment.status in ACCEPTED:
         return True
     agency = assignment.agency
+    if agency is None:
+        return False
     return any(each.booked_by == agency and each.status != "entered-in-error" for each in follow_ups) or any(each.by == agency for each in contacts)
 
 
@@ -108,7 +113,7 @@ def _events(stay: Stay, breaks: Iterable[Break]) -> Iterator[tuple[datetime, Cla
     for claim in stay.claims:
         yield utc(claim.at), claim
     for decision in stay.decisions:
-        if decision.what == "route":
+        if decision.what in ("route", "unanswered"):
             yield utc(decision.at), decision
     for each in breaks:
         yield each.until, each
@@ -169,6 +174,9 @@ class _Ledger:
             self._next(at)
 
     def _decide(self, decision: Decision) -> None:
+        if decision.what == "unanswered":
+            self._move_on(decision)
+            return
         agency = None if decision.value in ("", COORDINATOR) else decision.value
         current, at = self._turns[-1], utc(decision.at)
         if agency == current.agency or self._alone:
@@ -181,6 +189,14 @@ class _Ledger:
             return
         self._end(at, "routed", "cancelled")
         self._start(agency, at, why)
+
+    def _move_on(self, decision: Decision) -> None:
+        """The policy's time is over for the turn that the decision names by its number, if nobody has answered it meanwhile."""
+        current = self._turns[-1]
+        if decision.value == str(current.number) and current.agency is not None and current.status == "requested":
+            at = max(utc(decision.at), current.since)
+            self._end(at, UNANSWERED, "cancelled")
+            self._next(at)
 
     def _next(self, since: datetime, preferred: str | None = None) -> None:
         """The next agency that has not been asked, else the coordinator."""

@@ -19,7 +19,8 @@ from gateway.store.interface import ALL, Head, Input, Writer
 
 log = structlog.get_logger(__name__)
 
-WRITES = "fhir-write"
+WRITES = ("fhir-write", "decision")
+"""What people write: it holds in the order of commits, and a refused one leaves no trace."""
 BOUND = "feeds"
 """Where an input's `about` keeps the feeds that its sender is bound to, so that a replay opens no more to it."""
 
@@ -33,7 +34,7 @@ def attempt(writer: Writer, received: Received, now: int, configuration: Configu
         raise
     except Exception as fault:  # noqa: BLE001 - whatever it was, the sender gets an answer, and the log no text that may hold a client's data
         log.error("input failed", fault=type(fault).__name__, where=where(fault), kind=received.kind)
-        if received.kind == WRITES and again is None:
+        if received.kind in WRITES and again is None:
             raise GatewayError("The gateway failed on this request", advice="It was not taken; the operator has been told.") from None
     with writer.savepoint():
         return _keep_whole(writer, received, now, configuration, again)
@@ -45,7 +46,7 @@ def take(writer: Writer, received: Received, now: int, configuration: Configurat
     Raises only what means that nothing at all could be committed (`Unavailable`) and, for REST writes, every refusal: a refused write leaves
     no trace. (One that was accepted is replayed as any other input: what it was written against was decided then.)
     """
-    if received.kind == WRITES and again is None:
+    if received.kind in WRITES and again is None:
         now = writer.tick()  # people's decisions hold in the order in which they were committed, whatever the clock does
     understood = understand(received, again.received if again else now, configuration)
     digest = hashlib.sha256(received.raw).digest()
@@ -60,11 +61,11 @@ def take(writer: Writer, received: Received, now: int, configuration: Configurat
     try:
         if understood.error is not None:
             raise understood.error
-        if received.kind == WRITES and again is None:
+        if received.kind in WRITES and again is None:
             _check_version(writer, received)
         translation = understood.translate()
     except GatewayError as error:
-        if received.kind == WRITES and again is None:
+        if received.kind in WRITES and again is None:
             raise
         return _quarantine(writer, row, understood, error, now, configuration)
     reports = list(translation.reports)

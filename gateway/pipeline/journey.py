@@ -16,8 +16,8 @@ from gateway.errors import GatewayError, Unavailable
 from gateway.pipeline.configuration import Configuration
 from gateway.pipeline.faults import where
 from gateway.pipeline.intake import attempt
-from gateway.pipeline.partitions import refold
 from gateway.pipeline.received import Outcome, Received
+from gateway.pipeline.unanswered import look_again
 from gateway.store.interface import Change, Store, Writer
 
 log = structlog.get_logger(__name__)
@@ -91,7 +91,7 @@ class Journey:
         for partition in due:
             try:
                 with writer.savepoint():
-                    refold(writer, partition, now, self._configuration)
+                    look_again(writer, partition, now, self._configuration)
             except GatewayError:
                 raise
             except Exception as fault:  # noqa: BLE001 - one client's fault must not stop the clock for all others

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 import orjson
 
 from gateway.fhir.search import terms
+from gateway.mappings.care.context import task_id
 from gateway.pipeline.configuration import Configuration
-from gateway.pipeline.results import Results, results
+from gateway.pipeline.results import Results, Turn, results
 from gateway.records.codec import decode, encode
 from gateway.records.identity import GATEWAY_PATIENT
 from gateway.records.order import Entry
@@ -82,9 +84,21 @@ def refold(writer: Writer, partition: int, now: int, configuration: Configuratio
     """Derive a partition anew as of now and write what differs from what stands."""
     entries = [Entry(number, *decode(body)) for number, body in writer.statements(partition)]
     found = results(entries, now, configuration)
+    for turn in found.unanswered:
+        found.look(max(now, answer_until(writer, partition, turn, now, configuration)))
     versions, transitions = list(found.versions.values()), list(found.transitions.values())
     writer.apply(Change(partition=partition, versions=versions, transitions=transitions, next_look=found.next_look, whole=True))
     return found
+
+
+def answer_until(writer: Writer, partition: int, turn: Turn, now: int, configuration: Configuration) -> int:
+    """Until when an agency may take up its turn: the policy's time, from when it could last read something new of its Task.
+
+    Not from the discharge: news of one may come days late, and the agency has its time all the same.
+    """
+    name = task_id(configuration.identify, turn.transition, turn.number)
+    head = writer.heads(partition).get((turn.agency, "Task", name))
+    return (head.updated if head is not None else now) + configuration.policy.pick_up // timedelta(microseconds=1)
 
 
 def put_shared_words(writer: Writer, digest: str, translation: Translation) -> None:

@@ -13,9 +13,9 @@ from gateway.store.interface import InputState
 class Received:
     """Raw bytes with what they alone do not say.
 
-    `kind` is "hl7v2", "fhir-message" (a message Bundle), "fhir-bundle" (transaction, batch or single resource) or "fhir-write" (a REST write by
-    an agency or the coordinator). `feed` binds it to feeds, separated by commas; "" matches by content. `about` names method, path, client, role,
-    organization and `if-match`.
+    `kind` is "hl7v2", "fhir-message" (a message Bundle), "fhir-bundle" (transaction, batch or single resource), "fhir-write" (a REST write by an
+    agency or the coordinator) or "decision" (a person's, or the policy's, about a transition). `feed` binds it to feeds, separated by commas; ""
+    matches by content. `about` names method, path, client, role, organization and `if-match`.
     """
 
     kind: str
@@ -28,7 +28,8 @@ class Received:
 class Outcome:
     """What came of an input, after the commit that holds it.
 
-    `answer` holds the acknowledgements (hl7v2 alone; `er7.acknowledgements.answers`), b"" where the sender wants none. `error` is why it was refused or quarantined.
+    `answer` holds the acknowledgements (hl7v2 alone; `er7.acknowledgements.answers`), b"" where the sender wants none. `error` is why it was refused
+    or quarantined.
     """
 
     input: int

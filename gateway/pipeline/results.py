@@ -41,6 +41,15 @@ NEVER = 253402300799_000000
 """The end of the year 9999 in microseconds: sorts after every deadline."""
 
 
+class Turn(NamedTuple):
+    """An agency's turn at a transition that it has not answered, though the policy's time since the discharge is over."""
+
+    transition: str
+    patient: str  # "Patient/…"
+    agency: str
+    number: int  # of the assignment
+
+
 @dataclass(slots=True)
 class Results:
     """What a partition comes to at a moment."""
@@ -48,6 +57,7 @@ class Results:
     versions: dict[tuple[str, str, str], NewVersion] = field(default_factory=dict)
     transitions: dict[tuple[str, str], TransitionRow] = field(default_factory=dict)
     next_look: int | None = None
+    unanswered: list[Turn] = field(default_factory=list)
 
     def look(self, at: int | None) -> None:
         """Look again at `at` at the latest."""
@@ -74,6 +84,7 @@ def results(entries: list[Entry], as_of: int, configuration: Configuration) -> R
             kept_from |= lost
         family = supports.verdicts(person, moment(as_of))
         _view(ALL, person, assessed, configuration, found, family)
+        found.unanswered += _unanswered(person, assessed.values())
         for view in views:
             _view(view.agency, view.person, view.transitions, configuration, found, family)
     return found
@@ -108,6 +119,12 @@ def _for_agency(
     shown = disclose(person, agency, visible, moment(as_of), private)
     theirs = _assess(shown.basis, as_of, configuration, found)
     return AgencyView(agency, visible, shown.person, {name: each for name, each in theirs.items() if name in visible and each.agency == agency})
+
+
+def _unanswered(person: PersonRecord, assessed: Iterable[Transition]) -> Iterable[Turn]:
+    for transition in assessed:
+        if transition.agency is not None and any(flag.code == "not-picked-up" for flag in transition.flags):
+            yield Turn(transition.id, f"Patient/{person.id}", transition.agency, transition.assignments[-1].number)
 
 
 def told_by_alone(entries: Iterable[Entry], programs: frozenset[str]) -> frozenset[tuple[str, str]]:

@@ -10,7 +10,8 @@ from functools import partial
 from gateway.er7 import reader
 from gateway.er7.acknowledgements import answers
 from gateway.errors import Forbidden, GatewayError, Malformed
-from gateway.fhir.parsing import parse
+from gateway.fhir.parsing import parse, parse_json
+from gateway.mappings.decisions import translate_decision
 from gateway.mappings.feeds.profile import FeedProfile, match
 from gateway.mappings.fhir.translate import translate_bundle
 from gateway.mappings.fhir.writes import translate_write
@@ -49,6 +50,8 @@ def understand(received: Received, now: int, configuration: Configuration) -> Un
     """Read an input as far as its heading. Never raises: what cannot be read carries its error."""
     if received.kind == "hl7v2":
         return _hl7v2(received, now, configuration)
+    if received.kind == "decision":
+        return _decision(received, now)
     return _fhir(received, now, configuration)
 
 
@@ -124,6 +127,19 @@ def _identifiers(message: reader.Message) -> tuple[str, ...]:
 
 def _no_acknowledgement(code: str, reports: Sequence[Report], text: str, at: int) -> bytes:
     return b""
+
+
+def _decision(received: Received, now: int) -> Understood:
+    """A decision was checked before it was submitted."""
+    body = parse_json(received.raw)
+    return Understood(
+        feed="",
+        control_id=received.about.get("request", ""),
+        event=f"decision {body['what']}",
+        translate=lambda: translate_decision(body, received.about, now),
+        acknowledge=_no_acknowledgement,
+        repeatable=False,
+    )
 
 
 def _fhir(received: Received, now: int, configuration: Configuration) -> Understood:

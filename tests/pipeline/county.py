@@ -14,7 +14,7 @@ from gateway.mappings.feeds.profile import FeedProfile
 from gateway.pipeline import Configuration, Outcome, Received
 from gateway.pipeline.intake import take
 from gateway.pipeline.own import put_own_resources
-from gateway.pipeline.partitions import refold
+from gateway.pipeline.unanswered import look_again
 from gateway.records.ids import identifier
 from gateway.records.times import microseconds
 from gateway.store.interface import ALL, Store
@@ -110,7 +110,7 @@ def wake(store: Store, now: int, configuration: Configuration = CONFIGURATION) -
         with store.write(now) as writer:
             due = writer.due(now, 100)
             for partition in due:
-                refold(writer, partition, now, configuration)
+                look_again(writer, partition, now, configuration)
         looked += len(due)
         if not due:
             return looked
