@@ -43,10 +43,11 @@ def show_transition(name: str, data: Path | None, config: Path | None, *, as_jso
         _write(html, page(transition, shown, notices, now, agencies, origins))
         print(f"The page is in {html}.", file=sys.stderr)
         return
-    from gateway.web.text import print_records, print_transition
+    from gateway.web.text import print_notices, print_records, print_transition
 
+    print_notices(notices)
     print_transition(transition, now, agencies)
-    print_records(shown, notices, origins)
+    print_records(shown, origins)
 
 
 def _origins(reader: Reader, records: Records, transition: dict[str, Any], configuration: Configuration) -> Callable[[Line], Sequence[str]]:

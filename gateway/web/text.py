@@ -108,9 +108,9 @@ def _over(entries: Sequence[Entry]) -> Table:
     return table
 
 
-def render_records(sections: Sequence[Section], notices: Sequence[str], why: Callable[[Line], Sequence[str]]) -> RenderableType:
+def render_records(sections: Sequence[Section], why: Callable[[Line], Sequence[str]]) -> RenderableType:
     """The three records, section by section; under each line where it came from, as far as `why` says."""
-    parts: list[RenderableType] = [Text(f"\n{words}", style="bold") for words in notices]
+    parts: list[RenderableType] = []
     for section in sections:
         lines = Table.grid(padding=(0, 2))
         lines.add_column(width=_LABEL, overflow="fold")
@@ -124,9 +124,15 @@ def render_records(sections: Sequence[Section], notices: Sequence[str], why: Cal
     return Group(*parts)
 
 
-def print_records(sections: Sequence[Section], notices: Sequence[str], why: Callable[[Line], Sequence[str]] = lambda line: ()) -> None:
+def print_records(sections: Sequence[Section], why: Callable[[Line], Sequence[str]] = lambda line: ()) -> None:
     """`render_records` on stdout."""
-    _console().print(render_records(sections, notices, why))
+    _console().print(render_records(sections, why))
+
+
+def print_notices(notices: Sequence[str]) -> None:
+    """What has to stand above the records, on stdout."""
+    for words in notices:
+        _console().print(Text(f"{words}\n", style="bold"))
 
 
 def print_worklist(transitions: Sequence[Mapping[str, Any]], now: datetime, agencies: Mapping[str, str] | None = None) -> None:
