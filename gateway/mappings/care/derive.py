@@ -10,7 +10,7 @@ from gateway.mappings.care.flag import flags, told
 from gateway.mappings.care.goals import goals, set_by_others
 from gateway.mappings.care.handling import alike, labelled, of_stay, protected, with_notice_of
 from gateway.mappings.care.other_plans import other_plans
-from gateway.mappings.care.provenance import basis, beside, provenance
+from gateway.mappings.care.provenance import Bases, provenance
 from gateway.mappings.care.scene import Scene
 from gateway.mappings.care.service_requests import service_requests
 from gateway.mappings.care.task import tasks
@@ -44,11 +44,6 @@ def derive(person: PersonRecord, stay: StayRecord, transition: Transition, conte
         *(("task", labelled(handling, order)) for _, order in orders),
         *((f"flag-{raised.code}", labelled(handling, flag, narrated=told(raised))) for raised, flag in flags(scene)),
     ]
-    stays_messages = basis(scene)
-    others = beside(scene, plan)
-    plans_messages = basis(scene, others) if others else stays_messages
-    origins = (
-        alike(handling, provenance(scene, resource, rule, plans_messages if rule == "care-plan" else stays_messages), resource)
-        for rule, resource in derived
-    )
+    bases = Bases(scene)
+    origins = (alike(handling, provenance(scene, resource, rule, bases.of(resource)), resource) for rule, resource in derived)
     return (*(resource for _, resource in derived), *origins)

@@ -31,17 +31,24 @@ def basis(scene: Scene, others: Iterable[Source] = ()) -> Basis:
     return Basis(scene.local(newest).isoformat(timespec="milliseconds"), entities)
 
 
-def beside(scene: Scene, plan: Json) -> list[Source]:
-    """The messages that told of appointments, goals, plans and documents that a record refers to.
+class Bases:
+    """What each derived record rests on: the stay's messages, and those that told of the appointments, goals, requests … that it refers to."""
 
-    An agency is told the first of each, which says that there is one: how often its sender spoke again may be about what is withheld.
-    """
-    owned = (scene.person.appointments, scene.person.care, scene.person.documents)
-    said = {f"{one.resource['resourceType']}/{one.resource['id']}": one.sources for group in owned for one in group}
-    if not said:
-        return []
-    end = None if scene.context.recipient is None else 1
-    return [source for name in references(plan) & said.keys() for source in said[name][:end]]
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._of_stay = basis(scene)
+        person = scene.person
+        groups = (person.appointments, person.care, person.documents, person.referrals, person.observations)
+        # An agency is told the first message of each, which says that there is one: how often its sender spoke again may be about what is withheld.
+        end = None if scene.context.recipient is None else 1
+        self._told = {f"{one.resource['resourceType']}/{one.resource['id']}": one.sources[:end] for group in groups for one in group}
+
+    def of(self, resource: Json) -> Basis:
+        """The basis of one record."""
+        if not self._told:
+            return self._of_stay
+        others = [source for name in references(resource) & self._told.keys() for source in self._told[name]]
+        return basis(self._scene, others) if others else self._of_stay
 
 
 def provenance(scene: Scene, resource: Json, rule: str, rests_on: Basis) -> Json:

@@ -53,7 +53,7 @@ def looks_of_reason(records: Records, reason: str) -> tuple[Look, ...]:
     if reason.startswith(("admitted", "no outpatient")):
         return ()
     found = (records.find(one) for one in records.plan.get("addresses", []))
-    return tuple(of_condition(one) for one in found if one is not None and reason in meanings(one))
+    return tuple(of_reason(one) for one in found if one is not None and reason in meanings(one))
 
 
 def meanings(condition: Json) -> set[str]:
@@ -72,9 +72,11 @@ def called_name(resource: Json) -> str:
     return str(name or "")
 
 
-def of_condition(condition: Json) -> Look:
-    """A diagnosis, by its code and words."""
-    return Look(("Condition",), values(condition.get("code")))
+def of_reason(resource: Json) -> Look:
+    """A diagnosis, or an observation, by its codes and words."""
+    return Look(
+        (resource["resourceType"],), values(resource.get("code")) | values(resource.get("valueCodeableConcept")) | parts(resource.get("valueString"))
+    )
 
 
 def of_member(member: Json) -> Look:

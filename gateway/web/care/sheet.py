@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.mappings.care.scene import words
 from gateway.records.statements import Json
-from gateway.web.care.looks import Look, called_name, looks_of_caller, looks_of_reason, of_condition, of_member, parts, values
+from gateway.web.care.looks import Look, called_name, looks_of_caller, looks_of_reason, of_member, of_reason, parts, values
 from gateway.web.care.records import Records
 from gateway.web.wording import FLAGS, moment_words
 
@@ -72,7 +72,7 @@ def _plan(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
     for reference in plan.get("addresses", []):
         condition = records.find(reference)
         if condition is not None:
-            yield Line("Addresses", _coded(condition.get("code")), name, (of_condition(condition),))
+            yield Line("Addresses", _coded(condition.get("code")), name, (of_reason(condition),))
     for reference in plan.get("goal", []):
         goal = records.find(reference)
         if goal is not None:
@@ -114,19 +114,26 @@ def _activities(records: Records, transition: Mapping[str, Any]) -> Iterator[Lin
 
 
 def _request(records: Records, request: Json, transition: Mapping[str, Any]) -> Iterator[Line]:
-    name, look_all = _name(request), []
-    for reference in request.get("reasonReference", []):
-        condition = records.find(reference)
-        if condition is not None and "code" in condition:
-            look_all.append((_coded(condition["code"]), of_condition(condition)))
+    name = _name(request)
     said = f"{request['status']}, {request['intent']}, {request.get('priority', 'routine')}"
     yield Line(request["code"]["text"], said, name, because="" if request.get("reasonReference") else "planned for everyone whom the policy names")
     if "occurrencePeriod" in request:
         yield Line("when", _period(request["occurrencePeriod"]), name, (Look(("Encounter.period.end", "stay.expected_discharge")),), under=True)
-    for text, look in look_all:
-        yield Line("reason", text, name, (look,), under=True)
+    for reference in request.get("reasonReference", []):
+        reason = records.find(reference)
+        if reason is not None:
+            yield Line("reason", _reason(reason), name, (of_reason(reason),), under=True)
+    for reference in request.get("basedOn", []):
+        asked = records.find(reference)
+        if asked is not None:
+            yield Line("based on", f"a clinician's request: {_coded(asked.get('code'))}", name, (of_reason(asked),), under=True)
     for performer in request.get("performer", []):
         yield Line("by", str(performer.get("display") or performer.get("reference", "")), name, because=_routed(transition), under=True)
+
+
+def _reason(resource: Json) -> str:
+    value = words(resource.get("valueCodeableConcept")) or str(resource.get("valueString") or "")
+    return ": ".join(filter(None, [_coded(resource.get("code")), value]))
 
 
 def _team(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
