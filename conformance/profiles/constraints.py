@@ -55,7 +55,7 @@ def one(run: Run, item: Item, node: Constraint) -> None:
     if node.binding and item.value is not None:
         codes.bound(run, item.location, item.kind.code, item.value, node.binding)
     if node.rules and item.value is not None and node.element:
-        path = node.element.path if node.element.content else item.kind.code
+        path = node.element.content.path if node.element.content else item.kind.code
         invariants.check(run, item.location, node.rules, item.value, path)
     if node.elements:
         _below(run, item.location, node, item.object)

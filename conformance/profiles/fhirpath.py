@@ -19,18 +19,22 @@ _run: ContextVar[Run] = ContextVar("run")
 
 
 def holds(run: Run, expression: str, value: Any, path: str) -> bool | None:
-    """Whether an expression holds for a value of a type (or a backbone element's path): empty or true. None if the library cannot tell."""
+    """Whether an expression is true of a value of a type (or a backbone element's path). None if the library cannot tell.
+
+    Nothing is not true: R4 wants its invariants met, and HL7's own validator takes an empty answer for a broken rule.
+    """
     from fhirpathpy.engine.nodes import ResourceNode
 
     token = _run.set(run)
     try:
-        node = ResourceNode.create_node(value, path)  # type: ignore[no-untyped-call]
+        whole = isinstance(value, dict) and "resourceType" in value
+        node = value if whole else ResourceNode.create_node(value, path)  # type: ignore[no-untyped-call]
         found = _compiled(expression)(node, {"resource": run.resource, "rootResource": run.container})
     except Exception:  # noqa: BLE001 - the library raises whatever its parts raise; what it cannot evaluate is said to be so
         return None
     finally:
         _run.reset(token)
-    return not found or found[0] is not False
+    return bool(found) and found[0] is not False
 
 
 @cache

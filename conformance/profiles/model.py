@@ -5,8 +5,9 @@ Both are made from facts when first asked for, because a run meets few of R4's t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from conformance.profiles.facts import BASE
@@ -53,8 +54,13 @@ class Element:
     types: tuple[Type, ...]
     binding: Binding | None
     rules: tuple[Rule, ...]
-    content: Structure | None
+    content_of: Callable[[], Structure | None]
     json: dict[str, Type] = field(default_factory=dict)
+
+    @property
+    def content(self) -> Structure | None:
+        """The elements inside of a backbone element; looked up late, because some contain themselves (`Parameters.parameter.part`)."""
+        return self.content_of()
 
     @property
     def label(self) -> str:
@@ -206,11 +212,12 @@ class Model:
     def element(self, path: str, name: str, facts: Json) -> Element:
         """An element of a base type."""
         if same := facts.get("same"):
-            content = self._inline(same)
             types: tuple[Type, ...] = (Type("BackboneElement"),)
+            content_of: Callable[[], Structure | None] = partial(self._inline, same)
         else:
             types = _types(facts)
             content = Structure(self, path, facts, path, types[0].code) if facts.get("elements") else None
+            content_of = lambda: content  # noqa: E731 - what is known now
         found = Element(
             name=name,
             path=path,
@@ -221,7 +228,7 @@ class Model:
             types=types,
             binding=Binding(*facts["binding"]) if "binding" in facts else None,
             rules=self.rules(facts),
-            content=content,
+            content_of=content_of,
         )
         found.json = {found.label + (one.code[0].upper() + one.code[1:] if name.endswith("[x]") else ""): one for one in types}
         return found

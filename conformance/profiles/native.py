@@ -1,7 +1,7 @@
 """The invariants that typical records meet at every turn, in Python: by expression, so that each stands for just that rule.
 
 They say what fhirpathpy says of the same expression (`tests/conformance/test_profiles_native.py` holds them to that), some hundred times
-faster. Two take a list for a truth (`telecom or endpoint`), which the library refuses. The rest are evaluated by the library.
+faster. Two take a list for a truth (`telecom or endpoint`) and one compares quantities, which the library refuses.
 """
 
 from __future__ import annotations
@@ -70,6 +70,15 @@ def _in_order(value: Any, run: Run) -> bool:
     return start[:length] <= end[:length]
 
 
+def _ranged(value: Any, run: Run) -> bool:
+    """Low is not above high, where both are of one unit."""
+    low, high = (value.get("low"), value.get("high")) if isinstance(value, dict) else (None, None)
+    if not isinstance(low, dict) or not isinstance(high, dict) or any(low.get(name) != high.get(name) for name in ("system", "code", "unit")):
+        return True
+    least, most = low.get("value"), high.get("value")
+    return not isinstance(least, int | float) or not isinstance(most, int | float) or least <= most
+
+
 def _stated(value: Any, run: Run) -> bool:
     """A categorised condition states its clinical status, unless it is an error (the published expression asks no more of the category)."""
     return _here(value, "clinicalStatus") or _coded(value, "verificationStatus", VERIFICATION, "entered-in-error") or not _here(value, "category")
@@ -85,7 +94,7 @@ def _erroneous(value: Any, run: Run) -> bool:
 
 def _timed(value: Any, run: Run) -> bool:
     both = _here(value, "start") and _here(value, "end")
-    return both or not isinstance(value, dict) or value.get("status") in (None, "proposed", "cancelled", "waitlist")
+    return both or (isinstance(value, dict) and value.get("status") in ("proposed", "cancelled", "waitlist"))
 
 
 def _named(value: Any, run: Run) -> bool:
@@ -116,6 +125,51 @@ def _narrated(value: Any, run: Run) -> bool:
     return isinstance(text, dict) and "div" in text
 
 
+def _entries_say(name: str, *kinds: str) -> Native:
+    """The entries of Bundles of these kinds have a request (a response), those of others have none."""
+
+    def holds(value: Any, run: Run) -> bool:
+        wanted = isinstance(value, dict) and value.get("type") in kinds
+        return all(_here(entry, name) == wanted for entry in _entries(value))
+
+    return holds
+
+
+def _entries(value: Any) -> list[Any]:
+    found = value.get("entry") if isinstance(value, dict) else None
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _once_each(value: Any, run: Run) -> bool:
+    """No two entries of a Bundle, unless it is a history, have one fullUrl and version."""
+    if isinstance(value, dict) and value.get("type") == "history":
+        return True
+    found = [(entry["fullUrl"], _version(entry.get("resource"))) for entry in _entries(value) if isinstance(entry.get("fullUrl"), str)]
+    return len(set(found)) == len(found)
+
+
+def _version(resource: Any) -> str:
+    meta = resource.get("meta") if isinstance(resource, dict) else None
+    version = meta.get("versionId") if isinstance(meta, dict) else None
+    return version if isinstance(version, str) else ""
+
+
+def _no_version(value: Any, run: Run) -> bool:
+    address = value.get("fullUrl") if isinstance(value, dict) else None
+    return not isinstance(address, str) or "/_history/" not in address
+
+
+def _when(name: str, *statuses: str) -> Native:
+    """With one of these statuses, or none, an element is there."""
+
+    def holds(value: Any, run: Run) -> bool:
+        return _has(value, name) or (isinstance(value, dict) and value.get("status") not in (None, *statuses))
+
+    return holds
+
+
+_REPORTED = ("partial", "preliminary", "final", "amended", "corrected", "appended")
+_IF_REPORTED = "(" + " or ".join(f"status='{one}'" for one in _REPORTED) + " ) implies"
 _IS_DATETIME = "$this.toString().length() >= 10"
 _ENDED = "(code='resolved' or code='remission' or code='inactive')"
 _ERRONEOUS = f"verificationStatus.coding.where(system='{VERIFICATION}' and code"
@@ -124,6 +178,7 @@ NATIVE: dict[str, Native] = {
     "htmlChecks()": lambda value, run: not isinstance(value, str) or is_narrative(value),
     "text.`div`.exists()": _narrated,
     "start.hasValue().not() or end.hasValue().not() or (start <= end)": _in_order,
+    "low.empty() or high.empty() or (low <= high)": _ranged,
     "value.empty() or system.exists()": _needs("value", "system"),
     "code.empty() or system.exists()": _needs("code", "system"),
     "data.empty() or contentType.exists()": _needs("data", "contentType"),
@@ -142,6 +197,18 @@ NATIVE: dict[str, Native] = {
     f"abatement.empty() or clinicalStatus.coding.where(system='{CLINICAL}' and {_ENDED}).exists()": _abated,
     f"{_ERRONEOUS}='entered-in-error').empty() or clinicalStatus.empty()": _erroneous,
     f"(family.exists() or given.exists()) xor extension.where(url='{ABSENT}').exists()": _named,
+    "entry.all(request.exists() = (%resource.type = 'batch' or %resource.type = 'transaction' or %resource.type = 'history'))": _entries_say(
+        "request", "batch", "transaction", "history"
+    ),
+    "entry.all(response.exists() = (%resource.type = 'batch-response' or %resource.type = 'transaction-response' or %resource.type = 'history'))": (
+        _entries_say("response", "batch-response", "transaction-response", "history")
+    ),
+    "(type = 'history') or entry.where(fullUrl.exists()).select(fullUrl&resource.meta.versionId).isDistinct()": _once_each,
+    "resource.exists() or request.exists() or response.exists()": _any_of("resource", "request", "response"),
+    "fullUrl.exists() implies fullUrl.contains('/_history/').not()": _no_version,
+    f"{_IF_REPORTED} effective.exists()": _when("effective", *_REPORTED),
+    f"{_IF_REPORTED} issued.exists()": _when("issued", *_REPORTED),
+    "(status='completed' or status='in-progress') implies performed.exists()": _when("performed", "completed", "in-progress"),
     f"$this is DateTime implies {_IS_DATETIME}": _to_the_day,
     f"$this is dateTime implies {_IS_DATETIME}": _to_the_day,
     "who.exists((resolve() is Practitioner) or (resolve() is Device)) implies onBehalfOf.exists()": _agent_represents,

@@ -15,19 +15,20 @@ _MONTH = r"(0[1-9]|1[0-2])"
 _DAY = r"(0[1-9]|[1-2][0-9]|3[0-1])"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?"
 _ZONE = r"(Z|(\+|-)((0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
+_UNBROKEN = r"[^\s\x00-\x1f\x7f]+"
 
 _PATTERNS = {
     "base64Binary": r"(\s*([0-9a-zA-Z+/=]){4}\s*)+",
-    "canonical": r"\S+",
-    "code": r"[^\s]+(\s[^\s]+)*",
+    "canonical": _UNBROKEN,
+    "code": f"{_UNBROKEN}( {_UNBROKEN})*",
     "date": f"{_YEAR}(-{_MONTH}(-{_DAY})?)?",
     "dateTime": f"{_YEAR}(-{_MONTH}(-{_DAY}(T{_TIME}{_ZONE})?)?)?",
     "id": r"[A-Za-z0-9\-\.]{1,64}",
     "instant": f"{_YEAR}-{_MONTH}-{_DAY}T{_TIME}{_ZONE}",
     "oid": r"urn:oid:[0-2](\.(0|[1-9][0-9]*))+",
     "time": _TIME,
-    "uri": r"\S+",
-    "url": r"\S+",
+    "uri": _UNBROKEN,
+    "url": _UNBROKEN,
     "uuid": r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
 }
 _DATED = ("date", "dateTime", "instant")

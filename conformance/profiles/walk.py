@@ -102,9 +102,8 @@ def _value(run: Run, location: str, value: Any, prop: Property) -> None:
         if "extension" in value or "modifierExtension" in value:
             extensions.check(run, location, value, (element.path, prop.content.path), prop.type.code)
         if prop.content.rules or element.rules:
-            path = element.path if prop.content.is_backbone else prop.content.path
-            invariants.check(run, location, prop.content.rules, value, path)
-            invariants.check(run, location, element.rules, value, path)
+            invariants.check(run, location, prop.content.rules, value, prop.content.path)
+            invariants.check(run, location, element.rules, value, prop.content.path)
 
 
 def _of_type(run: Run, location: str, value: Json, prop: Property) -> None:

@@ -217,6 +217,41 @@ def test_an_entry_of_a_transaction_has_a_request() -> None:
     assert errors(bundle({"resource": patient()}, kind="transaction")) == [("Bundle", "bdl-3")]
 
 
+def test_every_type_of_r4_can_be_walked_to_its_last_element_though_some_contain_themselves() -> None:
+    model = PROFILES._model
+    for kind in model.resources:
+        seen: set[str] = set()
+        waiting = [model.structure(kind)]
+        while waiting:
+            structure = waiting.pop()
+            if structure.path not in seen:
+                seen.add(structure.path)
+                waiting += [one.content for one in structure.properties.values() if one.content and not one.content.is_resource]
+    assert len(model.resources) == 146
+
+
+def test_what_contains_itself_is_checked_at_every_level() -> None:
+    part = {"name": "a", "part": [{"name": "b", "part": [{"valueString": "x"}]}]}
+    assert errors({"resourceType": "Parameters", "parameter": [part]}) == [("Parameters.parameter[0].part[0].part[0].name", "cardinality")]
+
+
+@pytest.mark.parametrize("code", ["a\tb", "a  b", "a\x07b", " a"])
+def test_a_code_has_single_spaces_inside_only(code: str) -> None:
+    assert ("Observation.code.coding[0].code", "value") in errors(observation(code={"coding": [{"code": code}]}))
+
+
+def test_null_in_a_list_of_codes_is_refused() -> None:
+    allergy = {"resourceType": "AllergyIntolerance", "patient": {"reference": "Patient/1"}, "category": [None]}
+    assert ("AllergyIntolerance.category[0]", "structure") in errors(allergy)
+
+
+def test_an_invariant_that_names_its_own_type_is_evaluated() -> None:
+    appointment = {"resourceType": "Appointment", "status": "booked", "participant": [{"status": "accepted", "actor": {"reference": "Patient/1"}}]}
+    times = {"start": "2026-11-22T10:00:00Z", "end": "2026-11-22T11:00:00Z"}
+    assert errors({**appointment, **times}) == []
+    assert errors({**appointment, **times, "cancelationReason": {"text": "x"}}) == [("Appointment", "app-4")]
+
+
 def test_a_binding_that_is_only_extensible_warns() -> None:
     found = PROFILES.check(patient(maritalStatus={"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "code": "M"}]}))
     assert found == []
