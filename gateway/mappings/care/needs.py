@@ -111,7 +111,7 @@ def _stating(question: str, observation: Json) -> Iterator[Said]:
     shown = str(answer.get("text") or observation.get("valueString") or "").casefold()
     codes = {str(coding.get("code")) for coding in answer.get("coding", [])}
     for row in _screening()[question]:
-        if row["answer"] in codes or row["words"].casefold() == shown:
+        if row["code"].partition("/")[2] in codes or row["words"].casefold() == shown:
             yield Said(f"{row['question']}: {row['words']}", domain=row["target"], reference=f"Observation/{observation['id']}")
 
 
@@ -138,15 +138,16 @@ def _screening() -> dict[str, list[dict[str, str]]]:
     """LOINC question -> the answers that state a need."""
     found: dict[str, list[dict[str, str]]] = {}
     for row in tables.rows("social-needs"):
-        if row["answer"]:
-            found.setdefault(row["code"], []).append(row)
+        question, _, answer = row["code"].partition("/")
+        if answer:
+            found.setdefault(question, []).append(row)
     return found
 
 
 @cache
 def _categories() -> dict[str, str]:
     """ICD-10-CM prefix without its dot -> Gravity's category."""
-    return {row["code"].replace(".", ""): row["target"] for row in tables.rows("social-needs") if not row["answer"]}
+    return {row["code"].replace(".", ""): row["target"] for row in tables.rows("social-needs") if "/" not in row["code"]}
 
 
 def _loinc(concept: Json | None) -> str:
