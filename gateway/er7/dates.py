@@ -42,14 +42,16 @@ def parse(value: str, zone: tzinfo) -> Moment | None:
     first is meant (summer time), and in the hour that is left out in spring the offset from before it holds (Python's `fold=0`).
     """
     length = len(value)
-    if (length == 14 or (length == 19 and value[14] in "+-")) and value.isascii() and value[:14].isdigit():
-        return _usual(value, length, zone)
-    if length == 8 and value.isascii() and value.isdigit():
-        midnights = _midnights(value[:6], zone)
-        number = int(value[6:])
-        if not 0 < number <= len(midnights):
-            return None
-        return Moment(f"{value[:4]}-{value[4:6]}-{value[6:]}", midnights[number - 1], "day", True)
+    if (length == 19 or length == 14) and value.isascii() and value[:14].isdigit():  # what most times are, read without an expression
+        start = _start(value[:8], value[14:]) if length == 19 else _start_in(value[:8], zone)
+        hour, minute, second = value[8:10], value[10:12], value[12:14]
+        if start is not None and hour < "24" and minute < "60" and second < "60":
+            begun, written, shown = start
+            instant = begun + (int(hour) * 3600 + int(minute) * 60 + int(second)) * 1_000_000
+            return Moment(f"{written}T{hour}:{minute}:{second}{shown}", instant, "second", length == 14)
+    elif length == 8 and value.isascii() and value.isdigit():
+        whole = _day(value, zone)
+        return None if whole is None else Moment(whole[1], whole[0], "day", True)
     match = _TIME.fullmatch(value.strip(" "))
     if match is None:
         return None
@@ -91,42 +93,31 @@ def parse(value: str, zone: tzinfo) -> Moment | None:
     return Moment(f"{year}-{month}-{day}T{hour}:{minute or '00'}:00{shown}", instant, "minute", assumed)
 
 
-def _usual(value: str, length: int, zone: tzinfo) -> Moment | None:
-    """What most times are, read without an expression: fourteen digits, with an offset or without one."""
-    day = _day(value[:8])
-    hour, minute, second = value[8:10], value[10:12], value[12:14]
-    if day is None or hour > "23" or minute > "59" or second > "59":
-        return None
-    midnight, written = day
-    seconds = int(hour) * 3600 + int(minute) * 60 + int(second)
-    if length == 14:
-        offset, shown = _offset(value[:4], value[4:6], value[6:8], seconds, zone)
-    else:
-        known = _stated(value[14], value[15:17], value[17:])
-        if known is None:
-            return None
-        offset, shown = known
-    text = f"{written}T{hour}:{minute}:{second}{shown}"
-    return Moment(text, midnight + (seconds - offset * 60) * 1_000_000, "second", length == 14)
-
-
 def birth_date(value: str) -> str | None:
     """A FHIR date ("1984", "1984-03", "1984-03-12") of a TS, DTM or DT value: the day as written, whatever time and offset follow it."""
     moment = parse(value, UTC)
     return moment.text[:10] if moment else None
 
 
-@lru_cache(maxsize=2048)
-def _midnights(month: str, zone: tzinfo) -> tuple[int, ...]:
-    """YYYYMM -> when each of its days starts in the zone, in microseconds since 1970 UTC; nothing for what is no month."""
-    found: list[int] = []
-    year, number = month[:4], month[4:]
-    for day in range(1, 32):
-        midnight = _midnight(year, number, str(day))
-        if midnight is None:
-            break
-        found.append(midnight - _at(year, number, str(day), 0, zone)[0] * 60_000_000)
-    return tuple(found)
+@lru_cache(maxsize=4096)
+def _day(digits: str, zone: tzinfo) -> tuple[int, str] | None:
+    """YYYYMMDD -> (when that day starts in the zone, in microseconds since 1970 UTC; the day as FHIR writes it); None where there is no such day."""
+    try:
+        start = datetime(int(digits[:4]), int(digits[4:6]), int(digits[6:]), tzinfo=zone)
+    except ValueError:
+        return None
+    midnight = (start.toordinal() - _EPOCH) * _DAY
+    return midnight - _ahead(start) * 60_000_000, f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
+
+
+@lru_cache(maxsize=4096)
+def _start(digits: str, offset: str) -> tuple[int, str, str] | None:
+    """YYYYMMDD and +/-HHMM -> (when that day starts, in microseconds since 1970 UTC; the day and the offset as FHIR writes them)."""
+    midnight = _midnight(digits[:4], digits[4:6], digits[6:])
+    stated = _stated(offset[0], offset[1:3], offset[3:]) if offset[0] in "+-" else None
+    if midnight is None or stated is None:
+        return None
+    return midnight - stated[0] * 60_000_000, f"{digits[:4]}-{digits[4:6]}-{digits[6:]}", stated[1]
 
 
 def _midnight(year: str, month: str, day: str) -> int | None:
@@ -138,10 +129,11 @@ def _midnight(year: str, month: str, day: str) -> int | None:
 
 
 @lru_cache(maxsize=4096)
-def _day(digits: str) -> tuple[int, str] | None:
-    """YYYYMMDD -> (its midnight, the day as FHIR writes it)."""
-    midnight = _midnight(digits[:4], digits[4:6], digits[6:])
-    return None if midnight is None else (midnight, f"{digits[:4]}-{digits[4:6]}-{digits[6:]}")
+def _start_in(digits: str, zone: tzinfo) -> tuple[int, str, str] | None:
+    """The same in a zone; None for a day on which the clocks are put forward or back."""
+    day = _day(digits, zone)
+    every = _offsets(digits[:4], digits[4:6], digits[6:], zone) if day is not None else ()
+    return (*day, every[0][1]) if day is not None and len(every) == 1 else None
 
 
 @lru_cache(maxsize=256)
@@ -168,13 +160,18 @@ def _offsets(year: str, month: str, day: str, zone: tzinfo) -> tuple[tuple[int, 
 
 
 def _at(year: str, month: str, day: str, seconds: int, zone: tzinfo) -> tuple[int, str]:
-    """Seconds of the offset (mean solar time, before zones) are cut off."""
+    """The zone's offset at a local time: in minutes, and as FHIR writes it, from the zone itself."""
     local = datetime(int(year), int(month), int(day)) + timedelta(seconds=seconds)  # noqa: DTZ001 - the zone is asked about it
+    minutes = _ahead(local.replace(tzinfo=zone))
+    hours, rest = divmod(abs(minutes), 60)
+    return minutes, f"{'-' if minutes < 0 else '+'}{hours:02}:{rest:02}"
+
+
+def _ahead(local: datetime) -> int:
+    """How many minutes its zone is ahead of UTC at a local time. Seconds (mean solar time, before zones) are cut off."""
     try:
-        ahead = local.replace(tzinfo=zone).utcoffset() or _NOTHING
+        ahead = local.utcoffset() or _NOTHING
     except (OverflowError, ValueError):
         ahead = _NOTHING  # the first and last day of the calendar, in a zone that looks beyond it
     whole = ahead.days * 86_400 + ahead.seconds
-    minutes = whole // 60 if whole >= 0 else -(-whole // 60)
-    hours, rest = divmod(abs(minutes), 60)
-    return minutes, f"{'-' if minutes < 0 else '+'}{hours:02}:{rest:02}"
+    return whole // 60 if whole >= 0 else -(-whole // 60)

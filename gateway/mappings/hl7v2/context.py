@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
+from gateway.er7 import dates
 from gateway.er7.dates import Moment
 from gateway.er7.reader import Message, Segment
 from gateway.mappings.feeds.profile import FeedProfile
@@ -15,6 +16,7 @@ from gateway.mappings.hl7v2.values import Composite
 from gateway.records.statements import Identify, Json, Report, Shared
 
 Result = TypeVar("Result")
+Made = TypeVar("Made")
 
 
 class Context:
@@ -27,7 +29,6 @@ class Context:
         "facility",
         "identify",
         "message",
-        "moments",
         "occurred",
         "profile",
         "received",
@@ -51,7 +52,6 @@ class Context:
         self.identify = identify
         self.sender = sender = senders.of(message, profile, identify)
         self.values = sender.values
-        self.moments = sender.moments
         self.facility = sender.facility
         self.sender_key = sender.key
         self.zone = sender.zone
@@ -107,6 +107,23 @@ class Context:
             return (one,) if one is not None else ()
         return [one for raw in raw.split(self._repetition) if (one := self.values[raw]) is not None]
 
+    def each(self, segment: Segment, field: int, read: Callable[[Context, Composite, str], Made | None], default: str = "") -> list[Made]:
+        """What `read` makes of each repetition of a field that holds one person's own: names, numbers, addresses.
+
+        They hardly come again, and are not remembered. `default` is what the field implies where the value does not say it (use, type).
+        """
+        fields = segment.fields
+        raw = fields[field] if field < len(fields) else ""
+        if not raw:
+            return []
+        found = []
+        for one in raw.split(self._repetition) if self._repetition in raw else (raw,):
+            said = self.values.read(one)
+            made = read(self, said, default) if said is not None else None
+            if made is not None:
+                found.append(made)
+        return found
+
     def moment(self, segment: Segment, field: int, component: int = 1) -> Moment | None:
         """The time in a field; a value that names none is reported and costs nothing else."""
         fields = segment.fields
@@ -121,7 +138,7 @@ class Context:
 
     def parse(self, raw: str, segment: Segment, field: int) -> Moment | None:
         """The time that a value of that field names."""
-        moment = self.moments[raw]
+        moment = dates.parse(raw, self.zone)
         if moment is None:
             self.report(place(segment, field), "102", "W", "The time there is not one; the rest of the message was taken.")
         elif moment.zone_assumed and not self._zone_reported and len(moment.text) > 10:
@@ -131,7 +148,7 @@ class Context:
 
     def read(self, raw: str) -> Moment | None:
         """The time that a component names, None when it names none: inside a composite that is not worth a report."""
-        return self.moments[raw] if raw else None
+        return dates.parse(raw, self.zone) if raw else None
 
     def once(self, segment: Segment, read: Callable[[Context, Segment], Result]) -> Result:
         """What a map makes of one segment alone: `read(context, segment)`, or what it made of the very same segment in an earlier message.
@@ -143,21 +160,22 @@ class Context:
         # Where no zone is known, the first time without an offset is reported, wherever it stands: nothing is remembered then.
         slot = (segment.line, segment.number, read) if segment.line and self.profile.timezone else None
         known = sender.segments.get(slot) if slot is not None else None
-        if known is None:
+        if known is not None:
+            result, behind = known
+        else:
             outer, said = self.shared, len(self.reports)
-            self.shared = {}
+            self.shared = behind = {}
             try:
-                known = (read(self, segment), tuple(self.shared.items()))
+                result = read(self, segment)
             finally:
                 self.shared = outer
             if slot is not None and len(self.reports) == said and sender.repeated.again(slot):
                 if len(sender.segments) >= MOST_SEGMENTS:
                     sender.segments.clear()
-                sender.segments[slot] = known
-        result, behind = known
-        for reference, one in behind:
+                sender.segments[slot] = (result, behind)
+        for reference in behind:
             if reference not in self.shared:
-                self.shared[reference] = one
+                self.shared[reference] = behind[reference]
         return cast(Result, result)
 
     # codes of this feed

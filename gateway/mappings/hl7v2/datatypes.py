@@ -8,7 +8,7 @@ from functools import lru_cache
 from gateway.mappings import tables
 from gateway.mappings.hl7v2 import keys
 from gateway.mappings.hl7v2.context import Context
-from gateway.mappings.hl7v2.values import Composite
+from gateway.mappings.hl7v2.values import MOST, Composite
 from gateway.mappings.tables import Coding
 from gateway.records.statements import Json
 
@@ -158,23 +158,32 @@ def identifier(context: Context, cx: Composite, kind: str = "") -> tuple[Json, s
     value = cx[0]
     if not value:
         return None
-    stated = cx[4].upper()
-    code = keys.TYPES.get(stated) or kind or keys.TYPES.get(cx[3].upper(), "")
-    system = keys.system(cx.hierarchic(3), code, context.facility, context.profile.authorities)
+    authority = cx.hierarchic(3)
+    known = context.sender.assigned.get((authority, cx[4], kind))
+    system, form = known or _assigned(context, authority, cx[4], kind)
     found: Json = {"system": system, "value": value}
     key = "" if keys.is_placeholder(value) else f"{system}|{value}"
     if system == keys.SSN:
         digits = keys.social_security(value)
         found["value"] = digits or value
         key = f"{system}|{digits}" if digits else ""
-        code = "SS"
-    if code:
-        found["type"] = IDENTIFIER_TYPES[code]
-    elif stated:
-        found["type"] = {"text": cx[4]}
+    if form is not None:
+        found["type"] = form
     if cx[6] or cx[7]:
         found |= _validity(context, cx[6], cx[7])
     return found, key
+
+
+def _assigned(context: Context, authority: tuple[str, str, str], stated: str, kind: str) -> tuple[str, Json | None]:
+    """(Identifier.system, Identifier.type) by assigning authority and type, which are the same for most people of a sender."""
+    code = keys.TYPES.get(stated.upper()) or kind or keys.TYPES.get(authority[0].upper(), "")
+    system = keys.system(authority, code, context.facility, context.profile.authorities)
+    if system == keys.SSN:
+        code = "SS"
+    found = system, IDENTIFIER_TYPES[code] if code else {"text": stated} if stated else None
+    if len(context.sender.assigned) < MOST:
+        context.sender.assigned[authority, stated, kind] = found
+    return found
 
 
 def _validity(context: Context, start: str, end: str) -> Json:
@@ -240,22 +249,23 @@ def address(context: Context, xad: Composite, default_use: str = "") -> Json | N
     form = _ADDRESS_TYPES.get(kind)
     if form:
         found["type"] = form
-    street = xad.subcomponents.get(0)
-    lines = [street[0] or " ".join(one for one in (street[2:3] + street[1:2]) if one)] if street else [xad[0]]
-    lines = [line for line in (*lines, xad[1], xad[18]) if line]
-    if lines:
-        found["line"] = lines
-    if xad[2]:
-        found["city"] = xad[2]
-    if xad[8]:
-        found["district"] = xad[8]
-    if xad[3]:
-        found["state"] = xad[3]
-    if xad[4]:
-        found["postalCode"] = xad[4]
-    if xad[5]:
-        found["country"] = xad[5]
-    if not any(xad[:6]) and not xad[8] and not lines:
+    street, other, city, state, postal, country = xad[:6]
+    if xad.subcomponents and (parts := xad.subcomponents.get(0)):
+        street = parts[0] or " ".join(one for one in (parts[2:3] + parts[1:2]) if one)
+    district, further = xad[8], xad[18]
+    if street or other or further:
+        found["line"] = [line for line in (street, other, further) if line]
+    if city:
+        found["city"] = city
+    if district:
+        found["district"] = district
+    if state:
+        found["state"] = state
+    if postal:
+        found["postalCode"] = postal
+    if country:
+        found["country"] = country
+    if not (city or state or postal or country or district or street or other or further or xad[0]):
         return None
     if xad[12] or xad[13]:
         found |= _validity(context, xad[12], xad[13])

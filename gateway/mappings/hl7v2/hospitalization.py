@@ -48,14 +48,13 @@ def hospitalization(context: Context, pv1: Segment, facts: StayFacts) -> Json:
             context.report(place(pv1, 36), "103", "W", "The discharge disposition is not known; the stay is tracked all the same.")
     elif pv1.field(36) == '""':
         facts["disposition"] = None
-    if not is_time(pv1, 37):
-        going = context.one(pv1, 37)
-        if going is not None:
-            inner = going.subcomponents.get(0, ())  # DLD: where to, a code up to version 2.6 and a CWE from 2.7 on, and since when
-            shown = (inner[1] if len(inner) > 1 else "") or ("" if going[1][:2] in ("19", "20") and going[1].isdigit() else going[1]) or going[0]
-            if shown:
-                stay["destination"] = shared.elsewhere(context, shown)
-                facts["transfer_to"] = shown
+    going = context.one(pv1, 37)
+    if going is not None and not is_time(pv1, 37):
+        inner = going.subcomponents.get(0, ())  # DLD: where to, a code up to version 2.6 and a CWE from 2.7 on, and since when
+        shown = (inner[1] if len(inner) > 1 else "") or ("" if going[1][:2] in ("19", "20") and going[1].isdigit() else going[1]) or going[0]
+        if shown:
+            stay["destination"] = shared.elsewhere(context, shown)
+            facts["transfer_to"] = shown
     return stay
 
 

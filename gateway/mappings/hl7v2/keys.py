@@ -29,10 +29,12 @@ _KNOWN = tables.targets("authorities")
 _OID = re.compile(r"(?:urn:oid:)?([0-2](?:\.(?:0|[1-9][0-9]*))+)", re.IGNORECASE)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s|]+")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_NO_DIGITS = re.compile("[^0-9]+")
 _WORDS = {"UNKNOWN", "UNK", "NONE", "N/A", "NA", "NULL", "NOTAPPLICABLE", "UNASSIGNED", "TBD", "ANONYMOUS"}
 _FALSE_SSN = {"123456789", "987654321", "078051120", "219099999"}
 
 
+@lru_cache(maxsize=4096)
 def escape(text: str) -> str:
     """Text as part of a URN."""
     return quote(text, safe="")
@@ -95,6 +97,7 @@ def of_entity(kind: str, ei: Composite, facility: str, suffix: str = "") -> str:
     return f"urn:gateway:{kind}:{_assigner((ei[1], ei[2], ei[3]), facility)}|{ei[0]}{suffix}"
 
 
+@lru_cache(maxsize=1024)
 def _assigner(hd: tuple[str, str, str], facility: str) -> str:
     found = universal(*hd)
     if found:
@@ -114,7 +117,7 @@ def is_placeholder(value: str) -> bool:
 
 def social_security(value: str) -> str:
     """The nine digits of a social security number that can have been given out; "" otherwise (000, 666, 00 and 0000 never are, in their parts)."""
-    digits = "".join(character for character in value if character in "0123456789")
+    digits = _NO_DIGITS.sub("", value)
     if len(digits) != 9 or len(value) > 11 or is_placeholder(digits) or digits in _FALSE_SSN:
         return ""
     if digits[:3] in ("000", "666") or digits[3:5] == "00" or digits[5:] == "0000":

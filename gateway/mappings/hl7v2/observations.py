@@ -18,6 +18,7 @@ _CODED = ("CWE", "CE", "CNE", "CF", "IS", "ID")
 _TIMES = ("DT", "DTM", "TS")
 _FURTHER = ("DR", "NR", "NA", "SN", "ED", "RP")
 _COMPARATORS = ("<", ">", "<=", ">=")
+_TOLD = frozenset(("OBR", "OBX", "NTE", "PRT"))
 _CLOCK = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9])([0-5][0-9])?(?:\.[0-9]+)?")
 
 
@@ -27,7 +28,9 @@ def observations(context: Context) -> dict[str, list[Fragment]]:
     group, order = "OBX", None
     last: Json | None = None
     for segment in context.message.segments:
-        if segment.name == "OBR":
+        if segment.name not in _TOLD:
+            last = None
+        elif segment.name == "OBR":
             order, last = segment, None
             group = order_group(context, segment)
         elif segment.name == "OBX":
@@ -36,14 +39,11 @@ def observations(context: Context) -> dict[str, list[Fragment]]:
             if fragment is not None:
                 groups.setdefault(group, []).append(fragment)
                 last = fragment.resource
-        elif segment.name == "NTE":
-            if last is not None:
+        elif last is not None:
+            if segment.name == "NTE":
                 _annotate(context, segment, last)
-        elif segment.name == "PRT":
-            if last is not None:
+            else:
                 team.took_part(context, segment, last)
-        else:
-            last = None
     return {name: distinct(fragments) for name, fragments in groups.items()}
 
 

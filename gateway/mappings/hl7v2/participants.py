@@ -24,6 +24,8 @@ _OF_PV1 = (
     (52, _role("PART", "Participation")),
 )
 _RELATIONS = ("HL70063", "HL70131")
+_FIELDS = {"ROL": (3, 4, 5, 6), "PRT": (4, 5, 11, 12)}
+"""Where a segment keeps the role, the person, and when it began and ended."""
 _REFERRER = _role("REF", "referrer")
 
 
@@ -42,16 +44,17 @@ def participants(context: Context, pv1: Segment | None) -> list[Json]:
             who = shared.practitioner(context, xcn)
             if who:
                 found.append({"type": _REFERRER, "individual": who})
-    for name, role_field, who_field, start, end in (("ROL", 3, 4, 5, 6), ("PRT", 4, 5, 11, 12)):
+    for name in _FIELDS:
         for segment in context.message.all(name):
-            found += _told(context, segment, role_field, who_field, start, end)
+            found += context.once(segment, _told)
     return [one for position, one in enumerate(found) if one not in found[:position]]
 
 
-def _told(context: Context, segment: Segment, role_field: int, who_field: int, start: int, end: int) -> list[Json]:
+def _told(context: Context, segment: Segment) -> list[Json]:
     """ROL or PRT: role and person (and PRT's time); an action code that takes somebody out (DE, DC, UN) adds nobody."""
     if context.text(segment, 2).upper() in ("DE", "DC", "D", "UN", "CO"):
         return []
+    role_field, who_field, start, end = _FIELDS[segment.name]
     said = context.one(segment, role_field)
     if said is not None and said[2].upper() in _RELATIONS:  # the client's own people: `team` makes RelatedPersons of them
         return []

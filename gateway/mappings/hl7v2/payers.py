@@ -42,8 +42,10 @@ def subscribers(context: Context) -> list[Fragment]:
     """IN1-16: whoever subscribes, where that is not the person."""
     found: dict[str, Fragment] = {}
     for in1 in context.message.all("IN1"):
+        if _is_self(context, in1):
+            continue
         name = _subscriber_name(context, in1)
-        if name and not _is_self(context, in1):
+        if name:
             found.setdefault(name, Fragment(_subscriber(context, in1), name))
     return list(found.values())
 
@@ -79,10 +81,10 @@ def _subscriber(context: Context, in1: Segment) -> Json:
 
 def with_second(context: Context, told: list[tuple[Segment, Fragment]]) -> list[Fragment]:
     """Coverages with what the IN2 after each IN1 adds, and the financial class of the visit (PV1-20) where the plan's own type is not said."""
-    by_number = {segment.number: position for position, (segment, _) in enumerate(told)}
     found = [fragment for _, fragment in told]
+    by_number = {segment.number: position for position, (segment, _) in enumerate(told)}
     current = 0
-    for segment in context.message.segments:
+    for segment in context.message.segments if context.message.first("IN2") is not None else ():
         if segment.name == "IN1":
             current = segment.number
         elif segment.name == "IN2" and current in by_number:

@@ -46,7 +46,10 @@ def _identity(context: Context, pid: Segment) -> tuple[list[Json], tuple[str, ..
     """
     found: dict[tuple[str, str], Json] = {}
     person: dict[str, None] = {}
-    for field, kind in ((3, ""), (2, ""), (4, "")):
+    for said in context.each(pid, 3, datatypes.identifier):
+        _take(said, found, person)
+    for field in (2, 4):
+        kind = ""
         for cx in context.every(pid, field):
             if field != 3 and not cx[3] and not cx[4]:
                 kind = "MR" if (f"urn:gateway:facility:{context.facility}:MR", cx[0]) in found else "PT"
@@ -128,8 +131,8 @@ def _patient(context: Context, pid: Segment) -> tuple[Json, tuple[str, ...], lis
 
 
 def _names(context: Context, pid: Segment, own: Json) -> None:
-    names = [name for xpn in context.every(pid, 5) if (name := datatypes.name(context, xpn))]
-    names += [name for xpn in context.every(pid, 9) if (name := datatypes.name(context, xpn, "nickname"))]
+    names = context.each(pid, 5, datatypes.name)
+    names += context.each(pid, 9, datatypes.name, "nickname")
     if names:
         own["name"] = names
 
@@ -157,22 +160,28 @@ def _birth(context: Context, pid: Segment, own: Json) -> None:
 
 
 def _reachable(context: Context, pid: Segment, own: Json) -> None:
-    addresses = [address for xad in context.every(pid, 11) if (address := datatypes.address(context, xad))]
+    addresses = context.each(pid, 11, datatypes.address)
     county = context.text(pid, 12)
     if county:
         addresses = described.in_county(addresses, county)
     if addresses:
         own["address"] = addresses
-    telecom = []
+    telecom: list[Json] = []
     for field, use in ((13, "home"), (14, "work"), (40, "")):
-        for xtn in context.every(pid, field):
-            point = datatypes.telecom(context, xtn, use)
-            if point and point not in telecom:
+        for point, *beside in context.each(pid, field, _points, use):
+            if point not in telecom:
                 telecom.append(point)
-            if point and "@" in xtn[3] and point["system"] != "email":  # a number and an address in one repetition
-                telecom.append({"system": "email", "value": xtn[3], **({"use": point["use"]} if point.get("use") in ("home", "work") else {})})
+            telecom += beside
     if telecom:
         own["telecom"] = telecom
+
+
+def _points(context: Context, xtn: Composite, use: str) -> list[Json] | None:
+    """The number, and the address that stands in the same repetition."""
+    point = datatypes.telecom(context, xtn, use)
+    if not point or "@" not in xtn[3] or point["system"] == "email":
+        return [point] if point else None
+    return [point, {"system": "email", "value": xtn[3], **({"use": point["use"]} if point.get("use") in ("home", "work") else {})}]
 
 
 def _described(context: Context, pid: Segment, own: Json) -> None:
@@ -222,7 +231,7 @@ def _extensions(context: Context, pid: Segment) -> list[Json]:
     born = context.text(pid, 23)
     if born:
         found.append({"url": _BASE + "patient-birthPlace", "valueAddress": {"text": born}})
-    for field, extension in ((26, "patient-citizenship"), (28, "patient-nationality")):
+    for field, extension in () if len(pid) < 26 else ((26, "patient-citizenship"), (28, "patient-nationality")):
         for cwe in context.every(pid, field):
             country = datatypes.concept(context, cwe)
             if country:

@@ -32,6 +32,8 @@ def _next_of_kin(context: Context, nk1: Segment) -> Fragment | None:
         return None
     if relationship:
         resource["relationship"] = relationship
+    if len(nk1) < 8:  # where most senders end
+        return Fragment(resource, local)
     period = datatypes.period(context, nk1.value(8), nk1.value(9))
     if period:
         resource["period"] = period
@@ -69,17 +71,19 @@ def _relationships(context: Context, nk1: Segment) -> list[Json]:
 
 def _person(context: Context, segment: Segment, name: int, address: int, telecom: tuple[tuple[int, str], ...], sex: int, born: int) -> Json:
     resource: Json = {"resourceType": "RelatedPerson", "active": True}
-    names = [one for xpn in context.every(segment, name) if (one := datatypes.name(context, xpn))]
+    names = context.each(segment, name, datatypes.name)
     if names:
         resource["name"] = names
     points: list[Json] = []
     for field, use in telecom:
-        points += [one for xtn in context.every(segment, field) if (one := datatypes.telecom(context, xtn, use))]
+        points += context.each(segment, field, datatypes.telecom, use)
     if points:
         resource["telecom"] = points
-    addresses = [one for xad in context.every(segment, address) if (one := datatypes.address(context, xad))]
+    addresses = context.each(segment, address, datatypes.address)
     if addresses:
         resource["address"] = addresses
+    if len(segment) < min(sex, born):
+        return resource
     gender = _GENDERS.get(context.text(segment, sex).upper())
     if gender:
         resource["gender"] = gender

@@ -11,16 +11,13 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from gateway.er7 import dates
-from gateway.er7.dates import Moment
 from gateway.er7.reader import Delimiters, Message
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.mappings.hl7v2 import keys
-from gateway.mappings.hl7v2.values import MOST, Repeated, Values
+from gateway.mappings.hl7v2.values import Repeated, Values
 from gateway.records.statements import Identify, Json, Shared
 
 _MOST_SENDERS = 32
-_LONGEST_TIME = 32
 MOST_SEGMENTS = 512
 """How many whole segments of one sender are remembered, with what was made of them."""
 
@@ -40,29 +37,10 @@ def _zone(name: str) -> tzinfo | None:
         return None
 
 
-class _Moments(dict[str, "Moment | None"]):
-    """A time as sent -> the moment that it names in the sender's zone. Bounded as values are."""
-
-    __slots__ = ("_repeated", "_zone")
-
-    def __init__(self, zone: tzinfo) -> None:
-        super().__init__()
-        self._zone = zone
-        self._repeated = Repeated()
-
-    def __missing__(self, raw: str) -> Moment | None:
-        moment = dates.parse(raw, self._zone)
-        if len(raw) <= _LONGEST_TIME and self._repeated.again(raw):
-            if len(self) >= MOST:
-                self.clear()
-            self[raw] = moment
-        return moment
-
-
 class Sender:
     """One sender with its ways: what its values mean, remembered from message to message."""
 
-    __slots__ = ("facility", "hospitals", "identify", "key", "moments", "profile", "repeated", "segments", "values", "zone", "zone_name")
+    __slots__ = ("assigned", "facility", "hospitals", "identify", "key", "profile", "repeated", "segments", "values", "zone", "zone_name")
 
     def __init__(self, message: Message, profile: FeedProfile, identify: Identify) -> None:
         self.profile = profile
@@ -75,10 +53,10 @@ class Sender:
         zone = _zone(profile.timezone or "UTC")
         self.zone_name = profile.timezone or "UTC" if zone is not None else "UTC"
         self.zone: tzinfo = zone or UTC
-        self.moments = _Moments(self.zone)
+        self.assigned: dict[tuple[tuple[str, str, str], str, str], tuple[str, Json | None]] = {}
         self.hospitals: dict[str, Known] = {}
         self.repeated = Repeated()
-        self.segments: dict[tuple[str, int, Any], tuple[Any, tuple[tuple[str, Shared], ...]]] = {}
+        self.segments: dict[tuple[str, int, Any], tuple[Any, dict[str, Shared]]] = {}
 
 
 _senders: dict[tuple[str, str, str, str, Delimiters], Sender] = {}

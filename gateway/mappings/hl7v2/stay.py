@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple, cast
 
 from gateway.er7.dates import Moment
@@ -41,7 +42,7 @@ _STATUS: dict[str, str] = {
     "return": "in-progress",
     "delete": "entered-in-error",
 }
-_VISIT_TYPES = tuple(code for code, target in keys.TYPES.items() if target in ("AN", "VN"))
+_VISIT_TYPE = re.compile("|".join(re.escape(code) for code, target in keys.TYPES.items() if target in ("AN", "VN")))
 _UNSAID = ("", "1", "N", '""')
 
 
@@ -64,7 +65,7 @@ def visit(context: Context, pv1: Segment | None, pid: Segment | None) -> Visit:
     for segment, field, kind in ((pv1, 19, "VN"), (pv1, 50, "VN"), (pid, 18, "AN")):
         for cx in context.every(segment, field) if segment is not None else ():
             _number(context, cx, kind, identifiers, found)
-    if pid is not None and any(word in pid.field(3).upper() for word in _VISIT_TYPES):
+    if pid is not None and _VISIT_TYPE.search(pid.field(3).upper()):
         for cx in context.every(pid, 3):
             stated = keys.TYPES.get(cx[4].upper(), "")
             if stated in ("VN", "AN"):
@@ -210,7 +211,8 @@ def _places(context: Context, pv1: Segment, own: Json, facts: StayFacts, effect:
     elif context.profile.facility_kind:
         facts["unit_kind"] = context.profile.facility_kind
     for field, status in ((6, "completed"), (11, "active"), (42, "reserved"), (43, "completed")):
-        elsewhere = None if is_time(pv1, field) else shared.location(context, context.one(pv1, field))
+        said = context.one(pv1, field)
+        elsewhere = None if said is None or is_time(pv1, field) else shared.location(context, said)
         if elsewhere and all(elsewhere["reference"] != one["location"]["reference"] for one in places):
             places.append({"location": elsewhere, "status": status})
     if places:

@@ -53,6 +53,7 @@ _FIELDS = {
     "ROL": _Fields(1, 2, 8, 3, 4, 9, 10, 14, 13, 5, 6, 11, 12),
     "PRT": _Fields(1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 14, 15, 23, 24),
 }
+_NAMES = frozenset(("PV1", "PID", *_SUBJECTS, *_OTHERS, *_FIELDS))
 
 
 def members(context: Context) -> tuple[list[Fragment], list[Fragment]]:
@@ -62,6 +63,8 @@ def members(context: Context) -> tuple[list[Fragment], list[Fragment]]:
     current: list[Fragment] | None = of_person
     for segment in context.message.segments:
         name = segment.name
+        if name not in _NAMES:
+            continue
         if name == "PV1":
             current = of_stay
         elif name in _SUBJECTS or name == "PID":

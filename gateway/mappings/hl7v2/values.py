@@ -77,44 +77,47 @@ class Composite(list[str]):
 class Values(dict[str, "Composite | None"]):
     """One repetition as sent -> its components; None when all of them are empty. For one way of writing: delimiters and character set."""
 
-    __slots__ = ("_charset", "_delimiters", "_repeated")
+    __slots__ = ("_charset", "_component", "_delimiters", "_escape", "_repeated", "_subcomponent")
 
     def __init__(self, delimiters: Delimiters, charset: str) -> None:
         super().__init__()
         self._delimiters = delimiters
         self._charset = charset
+        self._component = delimiters.component
+        self._subcomponent = delimiters.subcomponent
+        self._escape = delimiters.escape
         self._repeated = Repeated()
 
     def __missing__(self, raw: str) -> Composite | None:
-        composite = self._composite(raw)
+        composite = self.read(raw)
         if len(raw) <= _LONGEST and self._repeated.again(raw):
             if len(self) >= MOST:
                 self.clear()
             self[raw] = composite
         return composite
 
-    def _composite(self, raw: str) -> Composite | None:
-        delimiters = self._delimiters
-        parts = raw.split(delimiters.component)
+    def read(self, raw: str) -> Composite | None:
+        """The same, without remembering it: for values that are one person's own, and hardly come again."""
+        composite = Composite(raw.split(self._component))
         subcomponents = _NONE
-        if delimiters.subcomponent in raw:
+        if self._subcomponent in raw:
             subcomponents = {}
-            for position, part in enumerate(parts):
-                if delimiters.subcomponent in part:
-                    several = [self.text(one) for one in part.split(delimiters.subcomponent)]
+            for position, part in enumerate(composite):
+                if self._subcomponent in part:
+                    several = [self.text(one) for one in part.split(self._subcomponent)]
                     subcomponents[position] = several
-                    parts[position] = several[0]
+                    composite[position] = several[0]
                 else:
-                    parts[position] = self.text(part)
-        elif delimiters.escape in raw or '""' in raw or not raw.isprintable():
-            parts = [self.text(part) for part in parts]
+                    composite[position] = self.text(part)
+        elif self._escape in raw or '""' in raw or not raw.isprintable():
+            composite[:] = [self.text(part) for part in composite]
         elif " " in raw:
-            parts = [part.strip() for part in parts]
-        if not parts[0] and not any(parts) and not (subcomponents and any(any(several) for several in subcomponents.values())):
+            composite[:] = [part.strip() for part in composite]
+        if not composite[0] and not any(composite) and not (subcomponents and any(any(several) for several in subcomponents.values())):
             return None
-        composite = Composite(parts)
-        if len(parts) < WIDTH:
-            composite += _FILL[len(parts)]
+        have = len(composite)
+        if have < WIDTH:
+            composite += _FILL[have]
         composite.raw = raw
         composite.subcomponents = subcomponents
         composite.known = {}
@@ -124,7 +127,7 @@ class Values(dict[str, "Composite | None"]):
         """One value as sent -> as FHIR may hold it; "" for none and for HL7's null."""
         if not raw or raw == '""':
             return ""
-        if self._delimiters.escape in raw:
+        if self._escape in raw:
             raw = unescape(raw, self._delimiters, self._charset)
         if not raw.isprintable():  # what is printable holds nothing forbidden; of the rest, tabs and line breaks are allowed
             raw = _FORBIDDEN.sub(" ", raw)
