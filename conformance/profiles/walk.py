@@ -66,8 +66,6 @@ def _unknown(structure: Structure) -> str:
 def _list(run: Run, location: str, values: list[Any], prop: Property, parent: Json) -> None:
     if not values:
         run.error(location, "structure", "A list is never empty in FHIR; leave the element out.")
-    if len(values) > prop.element.max:
-        run.error(location, "cardinality", f"At most {prop.element.max} may be there.")
     for number, one in enumerate(values):
         if one is None:
             _null(run, f"{location}[{number}]", number, prop, parent)

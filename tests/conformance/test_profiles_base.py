@@ -217,6 +217,64 @@ def test_an_entry_of_a_transaction_has_a_request() -> None:
     assert errors(bundle({"resource": patient()}, kind="transaction")) == [("Bundle", "bdl-3")]
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '<p onclick="x()">A</p>',
+        '<a href="javascript:x()">A</a>',
+        '<p xmlns="http://www.w3.org/2000/svg">A</p>',
+        "<iframe>A</iframe>",
+        "<p>A",
+        "<?php x ?>A",
+        "&nosuchthing;",
+        "",
+    ],
+)
+def test_narrative_is_plain_xhtml(inside: str) -> None:
+    div = f'<div xmlns="http://www.w3.org/1999/xhtml">{inside}</div>'
+    assert ("Patient.text.div", "txt-1") in errors(patient(text={"status": "generated", "div": div}))
+
+
+@pytest.mark.parametrize(
+    "inside", ['<p style="color: red">A&nbsp;&amp; B</p>', '<img src="#a" alt="a"/>', '<a href="https://988lifeline.org/">988</a>']
+)
+def test_narrative_of_basic_markup_is_accepted(inside: str) -> None:
+    assert errors(patient(text={"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{inside}</div>'})) == []
+
+
+def test_entities_cannot_be_defined_in_narrative() -> None:
+    bomb = '<!DOCTYPE div [<!ENTITY a "aaaaaaaaaa">]><div xmlns="http://www.w3.org/1999/xhtml">&a;</div>'
+    assert ("Patient.text.div", "txt-1") in errors(patient(text={"status": "generated", "div": bomb}))
+
+
+def test_a_required_value_set_wants_a_code_and_not_only_words() -> None:
+    allergy = {"resourceType": "AllergyIntolerance", "patient": {"reference": "Patient/1"}, "clinicalStatus": {"text": "active"}}
+    assert errors(allergy) == [("AllergyIntolerance.clinicalStatus", "binding")]
+    absent = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
+    assert errors({**allergy, "clinicalStatus": absent}) == []
+
+
+def test_a_modifier_extension_stands_where_modifiers_stand() -> None:
+    url = "http://hl7.org/fhir/StructureDefinition/condition-related"
+    assert not PROFILES._model.profile(url).modifier
+    condition = {"resourceType": "Condition", "subject": {"reference": "Patient/1"}}
+    extension = [{"url": url, "valueReference": {"reference": "Condition/2"}}]
+    assert errors({**condition, "extension": extension}) == []
+    assert ("Condition.modifierExtension[0]", "extension") in errors({**condition, "modifierExtension": extension})
+
+
+def test_a_contained_resource_may_speak_of_its_container_instead() -> None:
+    provenance = {
+        "resourceType": "Provenance",
+        "id": "p",
+        "target": [{"reference": "#"}],
+        "recorded": "2026-11-22T10:00:00Z",
+        "agent": [{"who": {"reference": "Organization/1"}}],
+    }
+    assert errors(patient(contained=[provenance])) == []
+    assert errors(patient(contained=[{**provenance, "target": [{"reference": "#p"}]}])) == [("Patient.contained[0]", "dom-3")]
+
+
 def test_every_type_of_r4_can_be_walked_to_its_last_element_though_some_contain_themselves() -> None:
     model = PROFILES._model
     for kind in model.resources:
