@@ -152,3 +152,9 @@ def test_a_document_of_megabytes_comes_through_whole() -> None:
     data = message("MDM^T02", PID, PV1, "TXA|1|DS|TX|20261122||||||||D9|||||AU", f"OBX|1|ED|DS||^AP^PDF^Base64^{packed}||||||F")
     assert reader.read(data).first("OBX") is not None
     assert said(data, "document")[0].own["content"][0]["attachment"]["data"] == packed
+
+
+def test_a_disposition_of_delimiters_alone_is_an_unknown_one() -> None:
+    data = message("ADT^A03", PID, "PV1|1|I|BHU" + "|" * 16 + "V9" + "|" * 17 + "^~&\\")
+    assert resources(data)["Encounter"][0]["hospitalization"]["dischargeDisposition"]["text"]
+    assert said(data, "stay")[0].facts["disposition"]["code"] == ""

@@ -60,7 +60,7 @@ def hospitalization(context: Context, pv1: Segment, facts: StayFacts) -> Json:
 
 def disposition(context: Context, said: Composite) -> tuple[Json, DispositionFact]:
     """PV1-36 -> (CodeableConcept, fact). The normal form is the NUBC FL17 code of two digits, "" when what was sent is none and no word we know."""
-    source, words = said[0] or said[1], said[1]
+    source, words = said[0] or said[1] or said.raw, said[1]
     normal = ""
     for candidate in (context.local(source, "disposition", "0112"), source, words):
         normal = normal or _normal(candidate)
