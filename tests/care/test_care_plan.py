@@ -98,6 +98,7 @@ CALLERS = [
     ((), "Safe contact", "unknown"),
     ((contact_flag("No voicemail; call the shelter's office"),), "Safe contact", "No voicemail; call the shelter's office"),
     ((contact_flag("No voicemail", status="inactive"),), "Safe contact", "unknown"),
+    (({"resourceType": "Flag", "id": "f", "status": "active", "code": {"text": "Falls"}},), "Safe contact", "unknown"),
     ((restriction("Do not send post"),), "Safe contact", "Do not send post"),
     ((restriction("Do not send post", status="entered-in-error"),), "Safe contact", "unknown"),
     ((observation("o", "Contact instructions", "no messages with family"),), "Safe contact", "Contact instructions: no messages with family"),

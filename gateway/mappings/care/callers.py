@@ -22,18 +22,10 @@ YES = "373066001"
 
 
 class Known(NamedTuple):
-    """One thing to know: what it is, how it stands in words, and the records that say so ("Flag/…", "Patient/… address")."""
+    """One thing to know: what it is, and how it stands in words."""
 
     subject: str
     answer: str
-    rests_on: tuple[str, ...] = ()
-
-
-class Said(NamedTuple):
-    """What one record says in words."""
-
-    reference: str
-    text: str
 
 
 def before_calling(scene: Scene) -> tuple[Known, ...]:
@@ -51,15 +43,11 @@ def before_calling(scene: Scene) -> tuple[Known, ...]:
     )
 
 
-def safe_contact(scene: Scene, said: tuple[Said, ...]) -> Known:
+def safe_contact(scene: Scene, said: tuple[str, ...]) -> Known:
     """Instructions about contact: a Flag of category `contact`, an access restriction's (ARV-5), or words of the policy."""
     found = [
-        *(
-            Said(_reference(flag), words(flag.get("code")))
-            for flag in scene.of_type("Flag")
-            if _stands(flag) and "contact" in _codes(flag["category"])
-        ),
-        *(Said(_reference(one), text) for one in scene.of_type("Observation") if _stands(one) for text in _instructions(one)),
+        *(words(flag.get("code")) for flag in scene.of_type("Flag") if _stands(flag) and "contact" in _codes(flag.get("category", []))),
+        *(text for one in scene.of_type("Observation") if _stands(one) for text in _instructions(one)),
         *_matching(scene, said, "safe_contact"),
     ]
     return _known("Safe contact", found)
@@ -69,8 +57,7 @@ def confidential_address(scene: Scene) -> Known:
     """Whether an address is marked confidential (PID-11): the address itself is not repeated here."""
     addresses = scene.person.patient.get("address", [])
     marked = any(entry.get("valueCode") == "CONF" for address in addresses for entry in address.get("extension", []))
-    on = (f"Patient/{scene.person.id} address",) if marked else ()
-    return Known("Confidential address", "yes: write to or visit no other address" if marked else UNKNOWN, on)
+    return Known("Confidential address", "yes: write to or visit no other address" if marked else UNKNOWN)
 
 
 def guardian(scene: Scene) -> Known:
@@ -83,27 +70,25 @@ def guardian(scene: Scene) -> Known:
         return _known(subject, found)
     minor = f"the client is a minor ({age} years)"
     consented = [
-        Said(_reference(owned.resource), f"{verified['verifiedWith']['display']} gave a consent")
+        f"{verified['verifiedWith']['display']} gave a consent"
         for owned in scene.person.consents
         for verified in owned.resource.get("verification", [])
         if owned.resource.get("status") == "active" and verified.get("verifiedWith", {}).get("display")
     ]
-    parents = [Said(one.reference, f"parent {one.text}") for one in _people(one for one in related if PARENTS & _codes(one.get("relationship", [])))]
+    parents = [f"parent {name}" for name in _people(one for one in related if PARENTS & _codes(one.get("relationship", [])))]
     known = _known(subject, consented or parents)
     return known._replace(answer=f"{known.answer}; {minor}")
 
 
-def language(scene: Scene, said: tuple[Said, ...]) -> Known:
+def language(scene: Scene, said: tuple[str, ...]) -> Known:
     """The language to speak and whether an interpreter is needed."""
     subject, patient = "Language and interpreter", scene.person.patient
     spoken = preferred_language(patient)
     stated = _matching(scene, said, "interpreter")
     if spoken is None and not stated and not _asked(patient):
         return Known(subject, UNKNOWN)
-    needed = "; ".join(sorted({one.text for one in stated})) or ("interpreter needed" if needs_interpreter(patient) else "no interpreter asked for")
-    return Known(
-        subject, f"{spoken or 'language unknown'}: {needed}", (f"Patient/{scene.person.id} communication", *(one.reference for one in stated))
-    )
+    needed = "; ".join(sorted(set(stated))) or ("interpreter needed" if needs_interpreter(patient) else "no interpreter asked for")
+    return Known(subject, f"{spoken or 'language unknown'}: {needed}")
 
 
 def preferred_language(patient: Json) -> str | None:
@@ -125,29 +110,24 @@ def needs_interpreter(patient: Json) -> bool:
     return bool(codes[0]) and not any(code.casefold().split("-")[0] in ENGLISH for code in codes)
 
 
-def told(scene: Scene, said: tuple[Said, ...], key: str, subject: str) -> Known:
+def told(scene: Scene, said: tuple[str, ...], key: str, subject: str) -> Known:
     """What the stay's records say in the policy's words for a subject."""
     return _known(subject, _matching(scene, said, key))
 
 
-def medication_ends(scene: Scene, said: tuple[Said, ...]) -> Known:
+def medication_ends(scene: Scene, said: tuple[str, ...]) -> Known:
     """The earliest day on which a supply that outlasts the discharge runs out, as far as orders and dispenses say; else what was said in words."""
     subject = "Discharge medication runs out"
     leaves = scene.day(0) or ""
-    ends = sorted(
-        (end.isoformat(), _reference(one))
-        for one in scene.of_type("MedicationRequest", "MedicationDispense")
-        if _stands(one) and (end := supply.end(one))
-    )
-    ahead = [(end, reference) for end, reference in ends if end >= leaves]
-    return Known(subject, ahead[0][0], (ahead[0][1],)) if ahead else told(scene, said, "medication_ends", subject)
+    supplies = (supply.end(one) for one in scene.of_type("MedicationRequest", "MedicationDispense") if _stands(one))
+    ahead = [end.isoformat() for end in supplies if end and end.isoformat() >= leaves]
+    return Known(subject, min(ahead)) if ahead else told(scene, said, "medication_ends", subject)
 
 
-def statements(scene: Scene) -> tuple[Said, ...]:
+def statements(scene: Scene) -> tuple[str, ...]:
     """What the stay's own records, and the client's that belong to no stay, say in words."""
-    kinds = scene.of_type(*_TELLING)
-    types = [Said(f"Encounter/{scene.stay.id}", words(kind)) for kind in scene.stay.encounter.get("type", [])]
-    return (*(Said(_reference(one), text) for one in kinds if _stands(one) and (text := _statement(one))), *types)
+    types = (words(kind) for kind in scene.stay.encounter.get("type", []))
+    return (*(_statement(one) for one in scene.of_type(*_TELLING) if _stands(one)), *types)
 
 
 def person_name(resource: Json) -> str:
@@ -165,9 +145,9 @@ def _stands(resource: Json) -> bool:
     return resource.get("status") not in _OVER and not verified & {"entered-in-error", "refuted"}
 
 
-def _matching(scene: Scene, said: tuple[Said, ...], key: str) -> list[Said]:
+def _matching(scene: Scene, said: tuple[str, ...], key: str) -> list[str]:
     pattern = _pattern(scene.context.policy.know.get(key, ()))
-    return [one for one in said if pattern.search(one.text)] if pattern else []
+    return [one for one in said if pattern.search(one)] if pattern else []
 
 
 @cache
@@ -176,14 +156,14 @@ def _pattern(wanted: tuple[str, ...]) -> re.Pattern[str] | None:
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, wanted))})(?!\w)", re.IGNORECASE) if wanted else None
 
 
-def _known(subject: str, found: Iterable[Said]) -> Known:
+def _known(subject: str, found: Iterable[str]) -> Known:
     """The answer that the records give together: each thing once, without the question repeated in it."""
-    said = {one.reference: one.text.removeprefix(f"{subject}: ") for one in found if one.text}
-    return Known(subject, "; ".join(sorted(set(said.values()))) or UNKNOWN, tuple(sorted(said)))
+    said = {one.removeprefix(f"{subject}: ") for one in found if one}
+    return Known(subject, "; ".join(sorted(said)) or UNKNOWN)
 
 
-def _people(resources: Iterable[Json]) -> list[Said]:
-    return [Said(_reference(one), name) for one in resources if (name := person_name(one)) and one.get("active") is not False]
+def _people(resources: Iterable[Json]) -> list[str]:
+    return [name for one in resources if (name := person_name(one)) and one.get("active") is not False]
 
 
 def _asked(patient: Json) -> list[Json]:
@@ -218,10 +198,6 @@ def _plain(observation: Json) -> str:
         return "yes" if observation["valueBoolean"] else "no"
     quantity = observation.get("valueQuantity", {})
     return " ".join(str(quantity[key]) for key in ("value", "unit") if key in quantity)
-
-
-def _reference(resource: Json) -> str:
-    return f"{resource['resourceType']}/{resource['id']}"
 
 
 def _codes(concepts: Iterable[Json]) -> set[str]:
