@@ -8,6 +8,7 @@ subcomponents and repetitions count from 1, and MSH-1 is the field separator its
 from __future__ import annotations
 
 import re
+from collections.abc import KeysView
 
 from gateway.er7 import charsets
 from gateway.er7.batches import split
@@ -136,6 +137,11 @@ class Message:
 
     def __repr__(self) -> str:
         return f"<Message of {len(self.segments)} segments>"  # never the content
+
+    @property
+    def names(self) -> KeysView[str]:
+        """The names of its segments, each once."""
+        return self._by_name.keys()
 
     def first(self, name: str) -> Segment | None:
         """The first segment of that name."""

@@ -160,4 +160,4 @@ def _merge(statement: Statement, entries: dict[str, Entry], identify: Identify) 
 
 def _add(resource: Json, entries: dict[str, Entry]) -> None:
     path = f"{resource['resourceType']}/{resource['id']}"
-    entries[path] = _entry(path, resource)
+    entries[path] = {"fullUrl": f"{BASE}{path}", "resource": resource, "request": {"method": "PUT", "url": path}}

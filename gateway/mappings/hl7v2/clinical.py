@@ -32,6 +32,8 @@ _CERTAINTY = {"admitting": "provisional", "working": "provisional", "final": "co
 _CATEGORIES = tables.targets("0127-allergen-type")
 _TYPES = tables.column("0127-allergen-type", "kind")
 _SEVERITIES = tables.targets("0128-allergy-severity")
+_MOST_FORMS = 32
+"""How many kinds, severities and reactions of one allergen are remembered."""
 _CRITICALITIES = tables.column("0128-allergy-severity", "criticality")
 
 
@@ -166,13 +168,19 @@ def allergies(context: Context) -> list[Fragment]:
 
 
 def _of_al1(context: Context, al1: Segment) -> Fragment | None:
-    code = datatypes.concept(context, context.one(al1, 3))
-    if code is None:
+    allergen = context.one(al1, 3)
+    code = datatypes.concept(context, allergen)
+    if allergen is None or code is None:
         return None
-    resource = _allergy(context, al1, code, context.one(al1, 2), context.text(al1, 4), context.every(al1, 5))
+    said = tuple(al1.fields[2:6])  # many people have the same allergy, each since another day
+    resource: Json | None = allergen.known.get(said)
+    if resource is None:
+        resource = _allergy(context, al1, code, context.one(al1, 2), context.text(al1, 4), context.every(al1, 5))
+        if len(allergen.known) < _MOST_FORMS:
+            allergen.known[said] = resource
     onset = context.moment(al1, 6)
     if onset:
-        resource["onsetDateTime"] = onset.text
+        resource = {**resource, "onsetDateTime": onset.text}
     return Fragment(resource, datatypes.local_name(code))
 
 

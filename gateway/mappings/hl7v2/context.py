@@ -24,6 +24,7 @@ class Context:
 
     __slots__ = (
         "_repetition",
+        "_whole_time",
         "_zone_reported",
         "event",
         "facility",
@@ -59,6 +60,7 @@ class Context:
         self.reports: list[Report] = [Report(*problem) for problem in message.problems]
         self.shared: dict[str, Shared] = {}
         self._repetition = message.delimiters.repetition
+        self._whole_time = sender.whole_time
         self._zone_reported = bool(profile.timezone)
         if sender.zone_name != (profile.timezone or "UTC"):
             self.report("", "103", "W", "The feed profile names a time zone that does not exist; UTC was assumed.")
@@ -130,7 +132,7 @@ class Context:
         raw = fields[field] if field < len(fields) else ""
         if not raw:
             return None
-        if component != 1 or not raw.isalnum():
+        if component != 1 or not (raw.isalnum() or self._whole_time(raw)):
             raw = segment.value(field, component)
             if not raw or raw == '""':
                 return None

@@ -21,7 +21,8 @@ _TEMPORARY: Json = {"url": _CLASSIFICATION, "valueCodeableConcept": {"text": "te
 def add(context: Context, pv1: Segment | None, pv2: Segment | None, own: Json) -> None:
     """Add to the Encounter's elements; what a field leaves unsaid stays unsaid."""
     if pv1 is not None and len(pv1) > 10:
-        _temporary(context, pv1, own)
+        if pv1.field(11) or pv1.field(43):
+            _temporary(context, pv1, own)
         if pv1.field(40):
             _bed(context, pv1)
         if len(pv1) > 52:
@@ -44,7 +45,7 @@ def _temporary(context: Context, pv1: Segment, own: Json) -> None:
     passing = {
         where["reference"]
         for field in (11, 43)
-        if pv1.field(field) and not is_time(pv1, field) and (where := shared.location(context, context.one(pv1, field))) is not None
+        if not is_time(pv1, field) and (where := shared.location(context, context.one(pv1, field))) is not None
     }
     if passing:
         own["location"] = [{**one, "extension": [_TEMPORARY]} if one["location"]["reference"] in passing else one for one in own.get("location", ())]

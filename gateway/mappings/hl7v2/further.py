@@ -12,7 +12,8 @@ from gateway.records.statements import Fragment, Json, Statement, StayFacts
 
 Parts = dict[str, list[Fragment]]
 _TOLD_WITHIN = ("Observation", "DiagnosticReport")
-_SEGMENTS = frozenset(("ROL", "PRT", "ARV", "OBR", *administrative.OF_PERSON, *administrative.OF_STAY))
+_FACTS = frozenset((*administrative.OF_PERSON, *administrative.OF_STAY))
+_SEGMENTS = frozenset(("ROL", "PRT", "ARV", "OBR", *_FACTS))
 
 
 def parts(context: Context, of_person: Parts, of_stay: Parts) -> None:
@@ -23,11 +24,12 @@ def parts(context: Context, of_person: Parts, of_stay: Parts) -> None:
     if pd1 is not None and pd1.field(7) and (wills := described.living_will(context)):
         of_person["PD1-7"] = wills
     administrative.beside(context, of_person, of_stay)
-    present = _SEGMENTS.intersection([segment.name for segment in context.message.segments])
+    present = _SEGMENTS.intersection(context.message.names)
     if not present:
         return
-    of_person |= administrative.facts(context, [name for name in administrative.OF_PERSON if name in present])
-    of_stay |= administrative.facts(context, [name for name in administrative.OF_STAY if name in present])
+    if not present.isdisjoint(_FACTS):
+        of_person |= administrative.facts(context, [name for name in administrative.OF_PERSON if name in present])
+        of_stay |= administrative.facts(context, [name for name in administrative.OF_STAY if name in present])
     if "OBR" in present:
         orders.add(context, of_stay)
     if "ARV" in present:

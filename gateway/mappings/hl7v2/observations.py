@@ -82,7 +82,7 @@ def _observation(context: Context, obx: Segment, order: Segment | None) -> Fragm
     method = datatypes.concept(context, context.one(obx, 17))
     if method:
         resource["method"] = method
-    if len(obx) > 9 or obx.field(4):
+    if any(obx.fields[15:]) or any(obx.fields[10:11]) or obx.field(4) or status in ("X", "N"):
         observed.add(context, obx, resource)
     local = f"{datatypes.local_name(code)}|{context.text(obx, 4)}|{at.text if at else ''}"
     return Fragment(resource, local)

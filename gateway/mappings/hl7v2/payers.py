@@ -23,6 +23,16 @@ def add(context: Context, in1: Segment, resource: Json) -> None:
     known = context.shared.get(reference)
     if addresses and known is not None:
         context.shared[reference] = known._replace(resource={**known.resource, "address": addresses})
+    if any(in1.fields[10:12]):
+        _holder(context, in1, resource)
+    if _is_self(context, in1):
+        resource["subscriber"] = {"reference": PERSON}
+    elif name := _subscriber_name(context, in1):
+        resource["subscriber"] = {"reference": local("RelatedPerson", name)}
+
+
+def _holder(context: Context, in1: Segment, resource: Json) -> None:
+    """The group, or the organization, that holds the policy."""
     group = context.one(in1, 10)
     if group is not None and group[4].upper() == "SN":  # the subscriber's own number
         resource.setdefault("subscriberId", group[0])
@@ -32,10 +42,6 @@ def add(context: Context, in1: Segment, resource: Json) -> None:
         holder = {"identifier": {"system": f"urn:gateway:facility:{context.facility}:XX", "value": group[0]}}
     if holder:
         resource["policyHolder"] = holder
-    if _is_self(context, in1):
-        resource["subscriber"] = {"reference": PERSON}
-    elif name := _subscriber_name(context, in1):
-        resource["subscriber"] = {"reference": local("RelatedPerson", name)}
 
 
 def subscribers(context: Context) -> list[Fragment]:

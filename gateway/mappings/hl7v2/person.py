@@ -231,7 +231,7 @@ def _extensions(context: Context, pid: Segment) -> list[Json]:
     born = context.text(pid, 23)
     if born:
         found.append({"url": _BASE + "patient-birthPlace", "valueAddress": {"text": born}})
-    for field, extension in () if len(pid) < 26 else ((26, "patient-citizenship"), (28, "patient-nationality")):
+    for field, extension in ((26, "patient-citizenship"), (28, "patient-nationality")) if any(pid.fields[26:29]) else ():
         for cwe in context.every(pid, field):
             country = datatypes.concept(context, cwe)
             if country:
@@ -241,6 +241,16 @@ def _extensions(context: Context, pid: Segment) -> list[Json]:
 
 def _us_core(context: Context, said: Sequence[Composite], extension: str, table: dict[str, tables.Coding], names: tuple[str, ...]) -> Json | None:
     """US Core's race or ethnicity: the OMB categories that the codes name, other CDC codes as details, and the text, which it always wants."""
+    if len(said) == 1:  # as of most people
+        known = said[0].known
+        if extension not in known:
+            known[extension] = _categories(context, said, extension, table, names)
+        alone: Json | None = known[extension]
+        return alone
+    return _categories(context, said, extension, table, names) if said else None
+
+
+def _categories(context: Context, said: Sequence[Composite], extension: str, table: dict[str, tables.Coding], names: tuple[str, ...]) -> Json | None:
     inner: list[Json] = []
     words: list[str] = []
     for cwe in said:

@@ -6,6 +6,7 @@ that translation stays a pure function. The same doctors, wards and codes stand 
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, tzinfo
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -40,12 +41,27 @@ def _zone(name: str) -> tzinfo | None:
 class Sender:
     """One sender with its ways: what its values mean, remembered from message to message."""
 
-    __slots__ = ("assigned", "facility", "hospitals", "identify", "key", "profile", "repeated", "segments", "values", "zone", "zone_name")
+    __slots__ = (
+        "assigned",
+        "facility",
+        "hospitals",
+        "identify",
+        "key",
+        "profile",
+        "repeated",
+        "segments",
+        "values",
+        "whole_time",
+        "zone",
+        "zone_name",
+    )
 
     def __init__(self, message: Message, profile: FeedProfile, identify: Identify) -> None:
         self.profile = profile
         self.identify = identify
         self.values = values = Values(message.delimiters, message.charset)
+        # A time with its offset that fills a field, where neither sign is a delimiter: nothing is to be split off it.
+        self.whole_time = re.compile(r"(?!)" if {"+", "-"}.intersection(message.delimiters) else r"[0-9]{14}[+-][0-9]{4}").fullmatch
         header = message.header
         name = values.text(header.value(4)) or values.text(header.value(4, 2)) or values.text(header.value(3))
         self.facility = keys.escape(name.upper()) or "unknown"  # part of keys: whose numbers they are
