@@ -73,7 +73,7 @@ def sweep(each: int, seed: int) -> Swept:
     theirs, ours = verdicts(definitions, (case[:3] for case in cases)), check(cases)
 
     sound = [one for one in sources if not ours[one.id] and theirs[one.id] == ([], [])]
-    spoiled = [Case(one.id, one.profile, one.resource, one.operator) for one in broken(sound, Types(base_definitions()), each, seed)]
+    spoiled = broken(sound, Types(base_definitions()), each, seed)
     theirs |= verdicts(definitions, (case[:3] for case in spoiled))
     ours |= check(spoiled)
     differences = table()
