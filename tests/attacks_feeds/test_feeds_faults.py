@@ -15,7 +15,7 @@ from gateway.er7.acknowledgements import parse_acknowledgement
 from gateway.errors import Unavailable
 from gateway.mappings.hl7v2.translate import translate
 from gateway.pipeline import Journey, Outcome, Received, understanding
-from gateway.pipeline import journey as journey_module
+from gateway.pipeline import unanswered as unanswered_module
 from gateway.pipeline.intake import take
 from gateway.pipeline.rebuild import rebuild, replay_all
 from gateway.store.interface import Filter, Input, Store
@@ -91,7 +91,7 @@ def test_one_client_whose_records_cannot_be_derived_does_not_stop_the_clock_for_
     later = NOW + 40 * 86_400_000_000
     with store_at(tmp_path) as store:
         feed(store, STORY)
-        monkeypatch.setattr(journey_module, "refold", fail)
+        monkeypatch.setattr(unanswered_module, "refold", fail)
         journey = Journey(store, CONFIGURATION, lambda: later)
         journey.start()
         with capture_logs() as logs:
