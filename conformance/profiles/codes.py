@@ -66,7 +66,7 @@ def _sentence(run: Run, binding: Binding) -> str:
     wanted = f"The code is not one of {binding.value_set}"
     codes = run.terminology.codes(binding.value_set) or {}
     names = sorted({code for one in codes.values() for code in one or ()})
-    few = f" ({', '.join(names)})" if 0 < len(names) <= _FEW else ""
+    few = f" ({', '.join(names)})" if 0 < len(names) <= _FEW and None not in codes.values() else ""
     return f"{wanted}{few}, which {'is required' if binding.strength == 'required' else 'should be used where it has a fitting one'} here."
 
 

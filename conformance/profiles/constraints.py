@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.profiles import codes, invariants, references, slices
-from conformance.profiles.items import Item, fits, items
+from conformance.profiles.items import Item, fits, items, resource_type
 from conformance.profiles.model import Constraint, Type
 from conformance.profiles.run import Run
 
@@ -62,7 +62,7 @@ def one(run: Run, item: Item, node: Constraint) -> None:
 
 
 def _of_a_type(run: Run, item: Item, types: tuple[Type, ...]) -> bool:
-    is_a = item.value["resourceType"] if isinstance(item.value, dict) and "resourceType" in item.value else item.kind.code
+    is_a = resource_type(item.value) or item.kind.code
     kinds = [kind for kind in types if kind.code in (is_a, "Resource")]
     if not kinds:
         run.error(item.location, "type", f"The type is one of {', '.join(kind.code for kind in types)} here.")

@@ -27,6 +27,12 @@ class Item(NamedTuple):
         return inside if isinstance(inside, dict) else {}
 
 
+def resource_type(value: Any) -> str:
+    """The resourceType of a value; "" if it has none."""
+    kind = value.get("resourceType") if isinstance(value, dict) else None
+    return kind if isinstance(kind, str) else ""
+
+
 def items(location: str, element: Element, value: Json) -> list[Item]:
     """The values of an element in an object."""
     found = []

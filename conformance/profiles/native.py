@@ -105,6 +105,7 @@ def _named(value: Any, run: Run) -> bool:
 
 
 def _to_the_day(value: Any, run: Run) -> bool:
+    """A dateTime is told to the day; a Period is none (as published, vs-1 says nothing of a Period, which is not meant to break it)."""
     return not isinstance(value, str) or len(value) >= 10
 
 
@@ -210,6 +211,7 @@ NATIVE: dict[str, Native] = {
     f"{_IF_REPORTED} issued.exists()": _when("issued", *_REPORTED),
     "(status='completed' or status='in-progress') implies performed.exists()": _when("performed", "completed", "in-progress"),
     f"$this is DateTime implies {_IS_DATETIME}": _to_the_day,
+    "($this as dateTime).toString().length() >= 8": _to_the_day,
     f"$this is dateTime implies {_IS_DATETIME}": _to_the_day,
     "who.exists((resolve() is Practitioner) or (resolve() is Device)) implies onBehalfOf.exists()": _agent_represents,
     "onBehalfOf.exists() implies (member.resolve().iif(empty(), true, ofType(Practitioner).exists()))": _member_represents,

@@ -12,6 +12,7 @@ import orjson
 
 from conformance.profiles import constraints, meaning, walk
 from conformance.profiles.findings import Finding, in_order
+from conformance.profiles.items import resource_type
 from conformance.profiles.meaning import Presence
 from conformance.profiles.model import Model
 from conformance.profiles.run import Run
@@ -60,7 +61,7 @@ class Profiles:
         With `meant`, a resource without any of those is held to the profiles that it is meant for. Resources in a Bundle are checked with what
         each of them claims. Any JSON has an answer; a deep one is refused.
         """
-        if not isinstance(resource, dict) or not self._is_resource(resource):
+        if not self._is_resource(resource):
             return [Finding("error", "resourceType", "structure", "This is no resource type of R4.")]
         run = self._run(resource)
         try:
@@ -84,9 +85,8 @@ class Profiles:
             raise Usage(f"{self.name} has no such profile", advice="Give its canonical URL, or the last part of it.")
         return str(found[0])
 
-    def _is_resource(self, value: Json) -> bool:
-        kind = value.get("resourceType")
-        return isinstance(kind, str) and kind in self._model.resources
+    def _is_resource(self, value: Any) -> bool:
+        return resource_type(value) in self._model.resources
 
     def _run(self, resource: Json) -> Run:
         return Run(self._model, self._terminology, resource, resource, _entries(resource))
@@ -126,7 +126,7 @@ class Profiles:
         by a `category` or `patient` that it alone requires; one that requires nothing is meant for every resource of the type. Where the value sets
         of `code` tell more, the profiles whose value set has the code.
         """
-        profiles = [self._model.profile(url) for url in self.for_type(str(resource.get("resourceType")))]
+        profiles = [self._model.profile(url) for url in self.for_type(resource_type(resource))]
         return [profile.url for profile in meaning.meant(self._run(resource), profiles, resource)]
 
     def presence(self, resource: Json, profile: str) -> list[Presence]:

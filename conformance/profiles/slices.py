@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from conformance.profiles import codes, references
-from conformance.profiles.items import Item, fits
+from conformance.profiles.items import Item, fits, resource_type
 from conformance.profiles.model import Constraint, Slicing
 from conformance.profiles.run import Run
 
@@ -173,7 +173,7 @@ def _typed(run: Run, item: Item, node: Constraint, steps: list[str]) -> bool:
     kinds = {kind.code for kind in at.types}
     if steps in ([], ["$this"]) and item.kind.code in kinds:
         return True
-    return any(isinstance(one, dict) and one.get("resourceType") in kinds for one in _walk(run, item.value, steps))
+    return any(resource_type(one) in kinds for one in _walk(run, item.value, steps))
 
 
 def _conforms(run: Run, item: Item, node: Constraint | None, conforms: Conforms) -> bool:

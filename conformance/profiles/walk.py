@@ -9,6 +9,7 @@ from collections import Counter
 from typing import Any
 
 from conformance.profiles import codes, constraints, extensions, invariants, references
+from conformance.profiles.items import resource_type
 from conformance.profiles.model import Property, Structure
 from conformance.profiles.primitives import CHECKS
 from conformance.profiles.run import Run
@@ -122,8 +123,7 @@ def _of_type(run: Run, location: str, value: Json, prop: Property) -> None:
 
 def _inner(run: Run, location: str, value: Json, prop: Property) -> None:
     """A resource inside a resource: contained, in a Bundle's entry, or a parameter."""
-    kind = value.get("resourceType")
-    if kind not in run.model.resources:
+    if resource_type(value) not in run.model.resources:
         run.error(f"{location}.resourceType", "structure", "This is no resource type of R4.")
         return
     if prop.element.name == "contained":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,18 @@ def test_any_json_has_an_answer(value: Any, profiles: list[str]) -> None:
 def test_what_is_meant_and_what_is_present_can_be_asked_of_any_resource(value: Json, url: str) -> None:
     assert set(PROFILES.meant_for(value)) <= set(PROFILES.for_type(value["resourceType"]))
     assert all(one.present >= 0 for one in PROFILES.presence(value, url))
+
+
+@pytest.mark.parametrize("kind", [None, 7, [], {}, ["Patient"], "Ward"])
+def test_a_resource_type_that_is_none_is_refused_wherever_it_stands(kind: Any) -> None:
+    inner = {"resourceType": kind, "id": "x"}
+    for resource in (
+        {"resourceType": "Patient", "contained": [inner], "name": [inner], "link": inner},
+        {"resourceType": "Bundle", "type": "collection", "entry": [{"fullUrl": "urn:x", "resource": inner}]},
+        {"resourceType": "Observation", "valueString": inner, "valueQuantity": inner, "subject": {"reference": "#x"}, "contained": [inner]},
+        {"resourceType": "Parameters", "parameter": [{"name": "x", "resource": inner}]},
+    ):
+        assert any(one.severity == "error" for one in PROFILES.check(resource, URLS, meant=True))
 
 
 def test_a_resource_nested_beyond_reason_is_refused_in_words() -> None:

@@ -132,7 +132,7 @@ TAKEN_AS_TRUTH = {"telecom or endpoint", "practitioner or organization or health
 """A list where FHIRPath wants a truth: the library refuses them."""
 COMPARED = {"low.empty() or high.empty() or (low <= high)"}
 """Quantities, which the library does not compare."""
-OF_VALUES = {expression for expression in NATIVE if expression.startswith(("$this", "htmlChecks"))}
+OF_VALUES = {expression for expression in NATIVE if expression.startswith(("$this", "($this", "htmlChecks"))}
 
 
 def strategy(expression: str) -> tuple[str, st.SearchStrategy[Json]]:
