@@ -68,8 +68,10 @@ def messages_of(reader: Reader, records: Records, client: Mapping[str, Any], fee
     """The messages that the records rest on, by their Provenance, and others that name the client by the same identifiers; the newest first."""
     found: dict[int, Input] = {}
     for sender, name in dict.fromkeys(message for rule in records.rules.values() for message in rule.messages):
-        for one in reader.messages(Filter(state="processed", feed=sender, control_id=name, limit=_AT_MOST)):
-            found[one.id] = one
+        named = list(reader.messages(Filter(state="processed", feed=sender, control_id=name, limit=_AT_MOST)))
+        if not named:  # it has no control ID, and is named by the start of its digest
+            named = [one for one in reader.messages(Filter(state="processed", feed=sender, limit=_AT_MOST)) if one.digest.hex().startswith(name)]
+        found |= {one.id: one for one in named}
     mine = {f"{one.get('system')}|{one.get('value')}" for one in client.get("identifiers") or ()}
     for value in sorted({str(one.get("value")) for one in client.get("identifiers") or () if one.get("value")}):
         for one in reader.messages(Filter(state="processed", identifier=value, limit=_AT_MOST)):

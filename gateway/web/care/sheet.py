@@ -35,6 +35,8 @@ class Section:
     lines: tuple[Line, ...]
 
 
+_EXPECTED = ("stay.expected_discharge", "Encounter.extension.valueDateTime")
+"""What PV2-9 and its like become."""
 _ROW = re.compile(r"<tr><th>(.*?)</th><td>(.*?)</td></tr>", re.DOTALL)
 """A row of the table that `narrative.table` writes."""
 
@@ -66,7 +68,8 @@ def _before_calling(records: Records) -> Iterator[Line]:
 
 def _plan(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
     plan, name = records.plan, _name(records.plan)
-    ends = Look(("Encounter.period.end",)) if transition.get("discharged") else Look(("stay.expected_discharge", "Encounter.period.end"))
+    left = "Encounter.period.end" if transition.get("discharged") else "Encounter.status"  # a cancellation is an event: MSH-9
+    ends = Look((left,)) if transition.get("discharged") or transition["status"] == "void" else Look(_EXPECTED)
     yield Line("Status", f"{plan['status']} ({plan['intent']})", name, (ends,))
     yield Line("Period", _period(plan.get("period")), name, (ends,))
     for reference in plan.get("addresses", []):
@@ -105,8 +108,11 @@ def _activities(records: Records, transition: Mapping[str, Any]) -> Iterator[Lin
             case "Appointment":
                 what = next((words(kind) for kind in one.get("serviceType", [])), "") or str(one.get("description") or "appointment")
                 own = frozenset(str(each["value"]).casefold() for each in one.get("identifier", []) if each.get("value"))
-                look = Look(("Appointment.identifier" if own else "Appointment.start",), own)
-                yield Line("Appointment", f"{what}, {moment_words(one.get('start'))}, {one['status']}", "", (look,))
+                looks = (
+                    *((Look(("Appointment.identifier",), own),) if own else ()),
+                    Look(("Appointment.start",), frozenset({str(one.get("start")).casefold()})),
+                )
+                yield Line("Appointment", f"{what}, {moment_words(one.get('start'))}, {one['status']}", "", looks)
             case kind:
                 business = words(one.get("businessStatus"))
                 owner = str(one.get("owner", {}).get("display") or ("the agency" if "owner" in one else "the coordinator"))
@@ -118,7 +124,7 @@ def _request(records: Records, request: Json, transition: Mapping[str, Any]) -> 
     said = f"{request['status']}, {request['intent']}, {request.get('priority', 'routine')}"
     yield Line(request["code"]["text"], said, name, because="" if request.get("reasonReference") else "planned for everyone whom the policy names")
     if "occurrencePeriod" in request:
-        yield Line("when", _period(request["occurrencePeriod"]), name, (Look(("Encounter.period.end", "stay.expected_discharge")),), under=True)
+        yield Line("when", _period(request["occurrencePeriod"]), name, (Look(("Encounter.period.end", *_EXPECTED)),), under=True)
     for reference in request.get("reasonReference", []):
         reason = records.find(reference)
         if reason is not None:
