@@ -65,19 +65,23 @@ def called(message: Input) -> str:
 
 
 def messages_of(reader: Reader, records: Records, client: Mapping[str, Any], feeds: Sequence[FeedProfile], identify: Identify) -> list[Input]:
-    """The messages that the records rest on, by their Provenance, and others that name the client by the same identifiers; the newest first."""
+    """The messages that the records rest on, by their Provenance, and others that name the client by the same identifiers.
+
+    The newest first, as Provenance has them: by when they were recorded, which is what counts, and not by arrival.
+    """
     found: dict[int, Input] = {}
-    for sender, name in dict.fromkeys(message for rule in records.rules.values() for message in rule.messages):
+    told = sorted((rule.messages for rule in records.rules.values()), key=len, reverse=True)
+    for sender, name in dict.fromkeys(message for messages in told for message in reversed(messages)):
         named = list(reader.messages(Filter(state="processed", feed=sender, control_id=name, limit=_AT_MOST)))
         if not named:  # it has no control ID, and is named by the start of its digest
             named = [one for one in reader.messages(Filter(state="processed", feed=sender, limit=_AT_MOST)) if one.digest.hex().startswith(name)]
-        found |= {one.id: one for one in named}
+        found |= {one.id: one for one in named if one.id not in found}
     mine = {f"{one.get('system')}|{one.get('value')}" for one in client.get("identifiers") or ()}
     for value in sorted({str(one.get("value")) for one in client.get("identifiers") or () if one.get("value")}):
         for one in reader.messages(Filter(state="processed", identifier=value, limit=_AT_MOST)):
             if one.id not in found and not mine.isdisjoint(_people(one, _profile(one, feeds), identify)):
                 found[one.id] = one
-    return sorted(found.values(), key=lambda one: (one.received, one.id), reverse=True)[:_AT_MOST]
+    return list(found.values())[:_AT_MOST]
 
 
 def _says(field: Field, look: Look) -> bool:
