@@ -6,9 +6,10 @@ Bars (DESIGN, "Numbers to reach"): 6,000 messages/s; at most 6 times the cost of
 memory stays under 3 times the message. The messages are the project's own.
 
 Every message is about somebody else: names, numbers, addresses, telephones, times, policies and results are each message's own, and none is
-translated twice, so that no cache knows them. Doctors, wards, plans, drugs and diagnoses repeat, as they do in a hospital. Beside that stands the rate
-at which a few people's messages are translated again and again, as when a hospital corrects what it said: their segments are remembered. Processor
-time is measured, in turns, because others use the machine too.
+translated twice, so that no cache knows them. Doctors, wards, plans, drugs and diagnoses repeat, as they do in a hospital. That is the figure to be
+held to the bars. Beside it stand two of people who are known, whose segments are remembered: one message told again and again with another control ID
+and other times, which is what such figures elsewhere mostly mean; and a few people's messages in turn. Processor time is measured, in turns, because
+others use the machine too.
 """
 
 # ruff: noqa: E501 - a segment is one line
@@ -22,6 +23,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
@@ -72,15 +74,17 @@ _OWN = (
     *("20261122143005", "20261122143000", "20261122141500", "20261115091200", "20261121100000", "19840312", "20010501", "||17|{score}"),
 )
 """What is each message's own: in every copy these have other letters and digits."""
+_TOLD_ANEW = ("STM0042731", *(one for one in _OWN if one.startswith("2026")))
+"""What differs when the same is told of the same person another time: the control ID and the times."""
 
 
-def messages(number: int, seed: int = 1) -> list[bytes]:
-    """So many messages of the same shape and size, each about somebody else."""
+def messages(number: int, seed: int = 1, own: tuple[str, ...] = _OWN) -> list[bytes]:
+    """So many messages of the same shape and size, each with its `own` values: by default each is about somebody else."""
     chance = random.Random(seed)
     made = []
     for _ in range(number):
         text, earlier = MESSAGE.decode(), chance.randint(0, 14)
-        for one in _OWN:
+        for one in own:
             text = text.replace(one, _other(one, earlier, chance))
         made.append(text.encode())
     return made
@@ -114,18 +118,28 @@ def convert(data: bytes = MESSAGE) -> bytes:
     return serialized(translate(reader.read(data), PROFILE, RECEIVED, identify), identify)
 
 
-def rates(rounds: int = 12, each: int = 500) -> tuple[float, float, float]:
-    """(reader, translation of new people's messages, of known people's): messages a second of processor time, each the best of many turns."""
-    best = [0.0, 0.0, 0.0]
+class Rates(NamedTuple):
+    """Messages a second of processor time."""
+
+    reader: float
+    unseen: float  # people whom no earlier message was about
+    again: float  # one person, told again and again
+    known: float  # a few people's messages in turn
+
+
+def rates(rounds: int = 12, each: int = 500) -> Rates:
+    """Each the best of many turns."""
+    best = [0.0] * len(Rates._fields)
     known = messages(25, seed=-1) * (each // 25)
     for turn in range(rounds):
         fresh = messages(each, seed=turn)
-        for position, (work, given) in enumerate(((read_forty, fresh), (convert, fresh), (convert, known))):
+        anew = messages(each, seed=turn, own=_TOLD_ANEW)
+        for position, (work, given) in enumerate(((read_forty, fresh), (convert, fresh), (convert, anew), (convert, known))):
             start = time.process_time()
             for data in given:
                 work(data)
             best[position] = max(best[position], each / (time.process_time() - start))
-    return best[0], best[1], best[2]
+    return Rates(*best)
 
 
 def with_document(size: int) -> bytes:
@@ -179,13 +193,14 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Print both rates and their ratio, and how time and memory grow."""
-    lexical, converted, again = rates()
+    """Print the rates and their ratios, and how time and memory grow."""
+    measured = rates()
+    lexical = measured.reader
     made = convert()
     print(f"message {len(MESSAGE)} bytes, Bundle of {len(orjson.loads(made)['entry'])} entries, {len(made)} bytes")
     print(f"reader with 40 reads  {lexical:9,.0f} msg/s")
-    print(f"translate to Bundle   {converted:9,.0f} msg/s   {lexical / converted:.1f} times the reader's cost")
-    print(f"  of known people     {again:9,.0f} msg/s   {lexical / again:.1f} times the reader's cost")
+    for words, rate in (("translate to Bundle", measured.unseen), ("  one person again", measured.again), ("  of known people", measured.known)):
+        print(f"{words:20}  {rate:9,.0f} msg/s   {lexical / rate:.1f} times the reader's cost")
     for size, nanoseconds, memory in documents():
         print(f"document of {size:10,} bytes   {nanoseconds:5.1f} ns a byte   memory {memory:.1f} times the message")
 

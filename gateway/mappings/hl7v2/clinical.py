@@ -172,7 +172,7 @@ def _of_al1(context: Context, al1: Segment) -> Fragment | None:
     code = datatypes.concept(context, allergen)
     if allergen is None or code is None:
         return None
-    said = tuple(al1.fields[2:6])  # many people have the same allergy, each since another day
+    said = ("allergy", *al1.fields[2:6])  # many people have the same allergy, each since another day
     resource: Json | None = allergen.known.get(said)
     if resource is None:
         resource = _allergy(context, al1, code, context.one(al1, 2), context.text(al1, 4), context.every(al1, 5))
@@ -236,9 +236,12 @@ def _manifestation(said: Composite) -> Json:
 
 def distinct(fragments: Iterable[Fragment]) -> list[Fragment]:
     """The fragments with local names made different: the second of a name is `…#2`."""
+    every = [*fragments]
+    if len(every) < 2:
+        return every
     counts: dict[str, int] = {}
     found = []
-    for fragment in fragments:
+    for fragment in every:
         counts[fragment.local] = number = counts.get(fragment.local, 0) + 1
         found.append(fragment if number == 1 else fragment._replace(local=f"{fragment.local}#{number}"))
     return found

@@ -152,15 +152,17 @@ class Context:
         """The time that a component names, None when it names none: inside a composite that is not worth a report."""
         return dates.parse(raw, self.zone) if raw else None
 
-    def once(self, segment: Segment, read: Callable[[Context, Segment], Result]) -> Result:
+    def once(self, segment: Segment, read: Callable[[Context, Segment], Result], fields: tuple[str, ...] | None = None) -> Result:
         """What a map makes of one segment alone: `read(context, segment)`, or what it made of the very same segment in an earlier message.
 
         A stay's messages say most of their segments again word for word. The map may depend on the segment and its sender alone, not on the event.
+        `fields` are those that it reads, as sent, where they are few: many people's segments agree in them.
         What is given may be given again, and is not to be changed.
         """
         sender = self.sender
         # Where no zone is known, the first time without an offset is reported, wherever it stands: nothing is remembered then.
-        slot = (segment.line, segment.number, read) if segment.line and self.profile.timezone else None
+        told = segment.line if fields is None else fields
+        slot = (told, segment.number, read) if told and self.profile.timezone else None
         known = sender.segments.get(slot) if slot is not None else None
         if known is not None:
             result, behind = known

@@ -19,9 +19,15 @@ _AMBULATORY = frozenset([f"A{digit}" for digit in range(10)] + [f"B{digit}" for 
 _TIMESTAMP = re.compile(r"(?:19|20)[0-9]{10}(?:[0-9]{2})?(?:\.[0-9]+)?(?:[+-][0-9]{4})?")
 
 
-def hospitalization(context: Context, pv1: Segment, facts: StayFacts) -> Json:
-    """How the stay began and ended; the disposition and where the client went are facts too."""
+def hospitalization(context: Context, pv1: Segment) -> tuple[Json, StayFacts]:
+    """How the stay began and ended; the disposition and where the client went are facts too. What is given is not to be changed."""
+    said = pv1.fields
+    return context.once(pv1, _hospitalization, (*said[5:6], *said[13:17], *said[36:39]))
+
+
+def _hospitalization(context: Context, pv1: Segment) -> tuple[Json, StayFacts]:
     stay: Json = {}
+    facts = StayFacts()
     preadmit = context.one(pv1, 5)
     if preadmit is not None and preadmit[0]:
         stay["preAdmissionIdentifier"] = {"system": f"urn:gateway:facility:{context.facility}:PREADMIT", "value": preadmit[0]}
@@ -55,7 +61,7 @@ def hospitalization(context: Context, pv1: Segment, facts: StayFacts) -> Json:
         if shown:
             stay["destination"] = shared.elsewhere(context, shown)
             facts["transfer_to"] = shown
-    return stay
+    return stay, facts
 
 
 def disposition(context: Context, said: Composite) -> tuple[Json, DispositionFact]:

@@ -18,17 +18,28 @@ _MEMBERS = ((26, "MB"), (61, "MB"))
 
 def add(context: Context, in1: Segment, resource: Json) -> None:
     """What IN1 alone says beyond the plan, the payer and the member's number."""
-    addresses = [one for xad in context.every(in1, 5) if (one := datatypes.address(context, xad))]
-    reference = resource["payor"][0].get("reference", "")
-    known = context.shared.get(reference)
-    if addresses and known is not None:
-        context.shared[reference] = known._replace(resource={**known.resource, "address": addresses})
+    if in1.field(5):
+        _locate(context, in1, resource["payor"][0].get("reference", ""))
     if any(in1.fields[10:12]):
         _holder(context, in1, resource)
     if _is_self(context, in1):
         resource["subscriber"] = {"reference": PERSON}
     elif name := _subscriber_name(context, in1):
         resource["subscriber"] = {"reference": local("RelatedPerson", name)}
+
+
+def _locate(context: Context, in1: Segment, reference: str) -> None:
+    """The payer with its address, which is the same for everybody who has that plan."""
+    said, known = context.every(in1, 5), context.shared.get(reference)
+    if not said or known is None:
+        return
+    before, after = said[0].known.get("payer", (None, known))
+    if before is not known:
+        addresses = [one for xad in said if (one := datatypes.address(context, xad))]
+        after = known._replace(resource={**known.resource, "address": addresses}) if addresses else known
+        if len(said) == 1:
+            said[0].known["payer"] = (known, after)
+    context.shared[reference] = after
 
 
 def _holder(context: Context, in1: Segment, resource: Json) -> None:

@@ -72,7 +72,7 @@ class Sender:
         self.assigned: dict[tuple[tuple[str, str, str], str, str], tuple[str, Json | None]] = {}
         self.hospitals: dict[str, Known] = {}
         self.repeated = Repeated()
-        self.segments: dict[tuple[str, int, Any], tuple[Any, dict[str, Shared]]] = {}
+        self.segments: dict[tuple[str | tuple[str, ...], int, Any], tuple[Any, dict[str, Shared]]] = {}
 
 
 _senders: dict[tuple[str, str, str, str, Delimiters], Sender] = {}

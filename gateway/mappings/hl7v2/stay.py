@@ -133,7 +133,8 @@ def statement(
         _class_and_type(context, pv1, own, facts)
         _places(context, pv1, own, facts, effect)
         _service(context, pv1, own, facts)
-        stay = hospitalization(context, pv1, facts)
+        stay, ended = hospitalization(context, pv1)
+        facts.update(ended)
         if stay:
             own["hospitalization"] = stay
     own["serviceProvider"] = shared.hospital(context, context.text(pv1, 39) if pv1 is not None else "")
