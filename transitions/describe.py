@@ -1,4 +1,4 @@
-"""Plain words for people: what a flag means, and what it is closed as."""
+"""Plain words for people: what a flag means, what clears it and what to do about it, and what a transition is closed as."""
 
 from __future__ import annotations
 
@@ -54,7 +54,35 @@ CLEARS: Mapping[FlagCode, str] = {
 }
 """What clears each flag; `{day7}` is the last day of the visit window."""
 
+NEXT_STEPS: Mapping[FlagCode, str] = {
+    "no-follow-up-scheduled": "Book a mental-health visit for {day7} at the latest.",
+    "follow-up-too-late": "Ask for an earlier visit, for {day7} at the latest.",
+    "kind-unconfirmed": "Ask who booked the appointment what it is for, and confirm it here.",
+    "not-picked-up": "Call the agency, or send the client to another one.",
+    "no-contact": "Call the client; if nobody answers, go there, and record each attempt.",
+    "missed-appointment": "Call the client, ask why, and book again.",
+    "outcome-unknown": "Ask who was to see the client whether the visit took place.",
+    "no-follow-up-7-days": "Reach the client today, and get the next visit that is free.",
+    "no-follow-up-30-days": "Reach the client, or decide with the team how to go on, and record it.",
+    "left-against-advice": "Call the client today: ask after safety, and offer a visit.",
+    "emergency-return": "Call the emergency department and the client; bring the visit forward.",
+    "arrival-not-seen": "Call the hospital to which the client was transferred, then the client.",
+    "disposition-unknown": "Say where the client went: the hospital by ADT^A08 with PV1-36, or a person here.",
+    "service-unknown": "Ask the hospital what kind of stay it was, and record it.",
+    "identity-uncertain": "Compare the records with the hospital's, and have them merged or corrected.",
+}
+"""What whoever has the flag does next."""
+
 
 def clears(code: FlagCode, last_visit_day: str) -> str:
     """What would clear the flag, in a sentence; `last_visit_day` is an ISO date, "" where no discharge date is known."""
-    return CLEARS[code].replace("{day7}", last_visit_day or "the seventh day after the discharge")
+    return _dated(CLEARS[code], last_visit_day)
+
+
+def next_step(code: FlagCode, last_visit_day: str) -> str:
+    """What to do about the flag, in a sentence; `last_visit_day` as for `clears`."""
+    return _dated(NEXT_STEPS[code], last_visit_day)
+
+
+def _dated(words: str, last_visit_day: str) -> str:
+    return words.replace("{day7}", last_visit_day or "the seventh day after the discharge")

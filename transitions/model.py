@@ -16,6 +16,7 @@ Tier = Literal["urgent", "high", "standard"]
 Status = Literal["anticipated", "open", "closed", "void"]
 FollowUpState = Literal["none", "booked", "kept", "missed", "cancelled", "outcome-unknown"]
 Queue = Literal["agency", "coordinator"]
+Owner = Literal["agency", "hospital", "coordinator"]
 FlagCode = Literal[
     "no-follow-up-scheduled",
     "follow-up-too-late",
@@ -235,12 +236,18 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Something that is wrong for this client, since when, why we say so, and what would clear it."""
+    """Something that is wrong for this client, since when, why we say so, and what would clear it; whose it is, until when, and what to do next.
+
+    Past its due time it is the coordinator's, whosever it was.
+    """
 
     code: FlagCode
     since: datetime
     evidence: tuple[Evidence, ...]
     clears: str
+    owner: Owner = "coordinator"
+    due: datetime | None = None
+    next_step: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -453,5 +453,8 @@ def test_transition_json_has_the_shape_that_design_gives() -> None:
             "since": "2026-11-20T10:00:00-06:00",
             "evidence": [{"text": "ADT^A03 from st-mary", "reference": "message 17"}],
             "clears": "A mental-health appointment on or before 27 November",
+            "owner": "coordinator",
+            "due": None,
+            "next_step": "",
         }
     ]

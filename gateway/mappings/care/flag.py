@@ -27,6 +27,8 @@ TEXT = {
     "identity-uncertain": "It is not certain that these records are of one person",
 }
 
+_WHOSE = {"agency": "the agency's", "hospital": "the hospital's", "coordinator": "the coordinator's"}
+
 
 def flags(scene: Scene) -> tuple[tuple[Flag, Json], ...]:
     """The raised flags, each with its FHIR Flag."""
@@ -35,7 +37,7 @@ def flags(scene: Scene) -> tuple[tuple[Flag, Json], ...]:
 
 def told(raised: Flag) -> list[str]:
     """The words of messages, and of the policy, in a Flag's narrative."""
-    return [TEXT[raised.code], *(evidence.text for evidence in raised.evidence), raised.clears]
+    return [TEXT[raised.code], *(evidence.text for evidence in raised.evidence), raised.clears, raised.next_step]
 
 
 def flag(scene: Scene, raised: Flag) -> Json:
@@ -47,6 +49,7 @@ def flag(scene: Scene, raised: Flag) -> Json:
             words.paragraph(f"{TEXT[raised.code]}, since {scene.time(raised.since)}."),
             words.items(evidence.text for evidence in raised.evidence),
             words.paragraph(f"What would clear it: {raised.clears}") if raised.clears else "",
+            words.paragraph(f"Whose it is: {_WHOSE[raised.owner]}, until {scene.time(raised.due)}. {raised.next_step}") if raised.due else "",
         ),
         "status": "active",
         "category": [{"coding": [CATEGORY]}],

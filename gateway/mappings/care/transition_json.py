@@ -59,7 +59,15 @@ def transition_json(transition: Transition, person: PersonRecord, *, recipient: 
             "reference": _readable(follow_up.reference, readable),
         },
         "flags": [
-            {"code": flag.code, "since": time(flag.since), "evidence": evidence(flag.evidence, readable), "clears": flag.clears}
+            {
+                "code": flag.code,
+                "since": time(flag.since),
+                "evidence": evidence(flag.evidence, readable),
+                "clears": flag.clears,
+                "owner": flag.owner,
+                "due": time(flag.due),
+                "next_step": flag.next_step,
+            }
             for flag in transition.flags
         ],
         "tier": transition.tier,

@@ -1,0 +1,58 @@
+"""Whose a flag is, until when, and what to do next: nobody's flag is nobody's.
+
+A flag that rises by the clock rises because a deadline was missed: its due time is that deadline, and it is the coordinator's from the start.
+One that rises by what was said is its owner's until it is due, and then it rises to the coordinator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from transitions.describe import next_step
+from transitions.model import Flag, FlagCode, Owner
+from transitions.policy import Policy
+from transitions.windows import Clock, after
+
+MISSED_DEADLINES = frozenset[FlagCode](
+    {"not-picked-up", "no-contact", "outcome-unknown", "no-follow-up-7-days", "no-follow-up-30-days", "arrival-not-seen"}
+)
+"""Flags that rise when a deadline of the policy has passed."""
+
+_SCHEDULING = frozenset[FlagCode]({"no-follow-up-scheduled", "follow-up-too-late"})
+_OWNERS: Mapping[FlagCode, Owner] = {
+    "disposition-unknown": "hospital",  # only the hospital can say where the client went
+    "kind-unconfirmed": "coordinator",
+    "service-unknown": "coordinator",
+    "identity-uncertain": "coordinator",
+}
+"""Whose a flag is by what it is about; every other is the agency's whose turn it is."""
+
+
+def owned(
+    flags: Iterable[Flag], agency: str | None, anchor: datetime | None, last_visit_day: str, anticipated: bool, policy: Policy, clock: Clock
+) -> Iterator[Flag]:
+    """The flags, each with owner, due time (UTC) and next step. `anchor`: the discharge, expected or real; None where nobody knows when."""
+    for flag in flags:
+        due = _due(flag, anchor, anticipated, policy)
+        yield replace(flag, owner=_owner(flag, agency, due, clock), due=due, next_step=next_step(flag.code, last_visit_day))
+
+
+def _owner(flag: Flag, agency: str | None, due: datetime, clock: Clock) -> Owner:
+    mine = _OWNERS.get(flag.code, "agency" if agency is not None else "coordinator")
+    if mine == "coordinator" or flag.code in MISSED_DEADLINES or clock.passed(due):
+        return "coordinator"
+    return mine
+
+
+def _due(flag: Flag, anchor: datetime | None, anticipated: bool, policy: Policy) -> datetime:
+    """A visit is to be booked by the time at which the client is to have been contacted; on the ward, before the client leaves."""
+    if flag.code in MISSED_DEADLINES:
+        return flag.since
+    soon = after(flag.since, policy.pick_up)
+    if flag.code not in _SCHEDULING:
+        return soon
+    if anticipated:
+        return after(flag.since, policy.first_contact) if anchor is None else anchor
+    return soon if anchor is None else max(soon, after(anchor, policy.first_contact))
