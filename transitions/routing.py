@@ -3,6 +3,9 @@
 The rules, in order: what a person decided; the agency that has already answered for this client; the agencies that a referral names; those that have
 cared for the client before; the agency for clients discharged to court or jail; those that serve clients like this one (`serving`); else the
 coordinator, so never nowhere. The coordinator alone has what is undecided, of uncertain identity, or withheld from the agency that the rules choose.
+
+An agency that took no new clients when its turn would have begun is passed over, unless it was named or has answered (`is_named`). That it was closed
+then is said by a decision of the policy, taken at that moment: so a turn that has begun is never taken away by a closing.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ _GIVEN_BACK = {"rejected": "declined", "failed": "given up", "cancelled": "given
 _ENDED = frozenset({"rejected", "failed", "cancelled", "completed", "entered-in-error"})
 UNANSWERED = "unanswered"
 """How a turn ended that its agency let go by."""
+PASSED_OVER = "passed-over"
+"""The policy's decision that an agency (`about`) took no new clients when its turn (`value`: its number) would have begun."""
 
 _NO_RULE = "no rule names an agency for this client"
 
@@ -96,9 +101,15 @@ def is_picked_up(assignment: Assignment, follow_ups: Iterable[FollowUp], contact
     return any(each.booked_by == agency and each.status != "entered-in-error" for each in follow_ups) or any(each.by == agency for each in contacts)
 
 
+def is_named(stay: Stay, agency: str) -> bool:
+    """Whether a referral or a person's decision names the agency, or it has answered for this client: then it is asked though it takes no others."""
+    routed = (each.value for each in stay.decisions if each.what == "route")
+    return agency in {*stay.referred_to, *routed, *(each.agency for each in stay.claims)}
+
+
 def _rules(stay: Stay, disposition: Disposition, since: datetime, policy: Policy) -> Iterator[tuple[str, str]]:
     for claim in stay.claims[:1]:
-        if claim.agency not in ("", COORDINATOR):
+        if claim.agency not in ("", COORDINATOR) and claim.number <= 1:  # who answered a later turn was not the first to be asked
             yield claim.agency, "it has answered for this client before"
     for agency in stay.referred_to:
         yield agency, "a referral names it"
@@ -127,6 +138,8 @@ class _Ledger:
         self._named = named
         self._alone = alone
         self._answered = any(each.agency not in ("", COORDINATOR) for each in stay.claims)
+        closed = {(each.value, each.about) for each in stay.decisions if each.what == PASSED_OVER and each.about not in stay.referred_to}
+        self._passed_over = closed - {(str(each.number), each.agency) for each in stay.claims}
         self._tried: set[str] = set()
         self._turns: list[Assignment] = []
         self._next(since)
@@ -203,13 +216,17 @@ class _Ledger:
         if self._alone and not self._turns and not self._answered:
             self._start(None, since, self._alone)
             return
-        if preferred is not None:
-            self._start(preferred, since, "it has had this client before")
-            return
-        for agency, why in self._named:
-            if agency not in self._tried:
+        known = ((preferred, "it has had this client before"),) if preferred is not None else ()
+        waiting = [(agency, why) for agency, why in (*known, *self._named) if agency not in self._tried]
+        turn = str(len(self._turns) + 1)
+        for agency, why in waiting:
+            if (turn, agency) not in self._passed_over:
                 self._start(agency, since, why)
                 return
+        if waiting:
+            closed = ", ".join(dict.fromkeys(agency for agency, _ in waiting))
+            self._start(None, since, f"no agency that the rules name takes new clients: {closed}")
+            return
         self._start(None, since, _NO_RULE if not self._tried else "no other agency is named")
 
     def _start(self, agency: str | None, since: datetime, why: str) -> None:
