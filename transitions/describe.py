@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from transitions.model import ClosedAs, FlagCode
 
@@ -84,5 +85,6 @@ def next_step(code: FlagCode, last_visit_day: str) -> str:
     return _dated(NEXT_STEPS[code], last_visit_day)
 
 
+@lru_cache(maxsize=4096)
 def _dated(words: str, last_visit_day: str) -> str:
     return words.replace("{day7}", last_visit_day or "the seventh day after the discharge")

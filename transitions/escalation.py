@@ -7,7 +7,6 @@ One that rises by what was said is its owner's until it is due, and then it rise
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from transitions.describe import next_step
@@ -36,7 +35,8 @@ def owned(
     """The flags, each with owner, due time (UTC) and next step. `anchor`: the discharge, expected or real; None where nobody knows when."""
     for flag in flags:
         due = _due(flag, anchor, anticipated, policy)
-        yield replace(flag, owner=_owner(flag, agency, due, clock), due=due, next_step=next_step(flag.code, last_visit_day))
+        owner = _owner(flag, agency, due, clock)
+        yield Flag(flag.code, flag.since, flag.evidence, flag.clears, owner, due, next_step(flag.code, last_visit_day))
 
 
 def _owner(flag: Flag, agency: str | None, due: datetime, clock: Clock) -> Owner:

@@ -29,8 +29,6 @@ def _fitting(client: Client, day: date, policy: Policy) -> Iterator[tuple[int, A
         closest.setdefault(name, pattern)
     ranks = {name: rank for rank, name in enumerate(closest)}
     for agency in policy.agencies:
-        if not _takes(agency, client, day):
-            continue
         if agency.id in closest:
             distance, why = ranks[agency.id], f"it serves postal codes {closest[agency.id]}"
         elif client.county and _county(client.county) in {_county(each) for each in agency.counties}:
@@ -39,7 +37,8 @@ def _fitting(client: Client, day: date, policy: Policy) -> Iterator[tuple[int, A
             distance, why = len(closest) + 1, "it serves clients like this one wherever they live"
         else:
             continue
-        yield distance, agency, _same(client.language, agency.languages), why
+        if _takes(agency, client, day):
+            yield distance, agency, _same(client.language, agency.languages), why
 
 
 def _takes(agency: Agency, client: Client, day: date) -> bool:
