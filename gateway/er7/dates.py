@@ -50,8 +50,10 @@ def parse(value: str, zone: tzinfo) -> Moment | None:
             instant = begun + (int(hour) * 3600 + int(minute) * 60 + int(second)) * 1_000_000
             return Moment(f"{written}T{hour}:{minute}:{second}{shown}", instant, "second", length == 14)
     elif length == 8 and value.isascii() and value.isdigit():
-        whole = _day(value, zone)
-        return None if whole is None else Moment(whole[1], whole[0], "day", True)
+        midnights, number = _midnights(value[:6], zone), int(value[6:])
+        if not 0 < number <= len(midnights):
+            return None
+        return Moment(f"{value[:4]}-{value[4:6]}-{value[6:]}", midnights[number - 1], "day", True)
     match = _TIME.fullmatch(value.strip(" "))
     if match is None:
         return None
@@ -99,15 +101,17 @@ def birth_date(value: str) -> str | None:
     return moment.text[:10] if moment else None
 
 
-@lru_cache(maxsize=4096)
-def _day(digits: str, zone: tzinfo) -> tuple[int, str] | None:
-    """YYYYMMDD -> (when that day starts in the zone, in microseconds since 1970 UTC; the day as FHIR writes it); None where there is no such day."""
-    try:
-        start = datetime(int(digits[:4]), int(digits[4:6]), int(digits[6:]), tzinfo=zone)
-    except ValueError:
-        return None
-    midnight = (start.toordinal() - _EPOCH) * _DAY
-    return midnight - _ahead(start) * 60_000_000, f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
+@lru_cache(maxsize=2048)
+def _midnights(month: str, zone: tzinfo) -> tuple[int, ...]:
+    """YYYYMM -> when each of its days starts in the zone, in microseconds since 1970 UTC; nothing for what is no month."""
+    found: list[int] = []
+    for day in range(1, 32):
+        try:
+            start = datetime(int(month[:4]), int(month[4:]), day, tzinfo=zone)
+        except ValueError:
+            break
+        found.append((start.toordinal() - _EPOCH) * _DAY - _ahead(start) * 60_000_000)
+    return tuple(found)
 
 
 @lru_cache(maxsize=4096)
@@ -131,9 +135,12 @@ def _midnight(year: str, month: str, day: str) -> int | None:
 @lru_cache(maxsize=4096)
 def _start_in(digits: str, zone: tzinfo) -> tuple[int, str, str] | None:
     """The same in a zone; None for a day on which the clocks are put forward or back."""
-    day = _day(digits, zone)
-    every = _offsets(digits[:4], digits[4:6], digits[6:], zone) if day is not None else ()
-    return (*day, every[0][1]) if day is not None and len(every) == 1 else None
+    year, month, day = digits[:4], digits[4:6], digits[6:]
+    midnight = _midnight(year, month, day)
+    every = _offsets(year, month, day, zone) if midnight is not None else ()
+    if midnight is None or len(every) != 1:
+        return None
+    return midnight - every[0][0] * 60_000_000, f"{year}-{month}-{day}", every[0][1]
 
 
 @lru_cache(maxsize=256)
