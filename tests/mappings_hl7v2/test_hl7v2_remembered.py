@@ -13,7 +13,7 @@ from gateway.er7 import reader
 from gateway.errors import GatewayError
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.mappings.hl7v2 import senders, values
-from gateway.mappings.hl7v2.bundle import bundle
+from gateway.mappings.hl7v2.bundle import bundle, serialized
 from gateway.mappings.hl7v2.translate import translate
 from tests.third_party import DATA, third_party
 
@@ -26,7 +26,23 @@ KIN = [
     "DG1|2|SNMCT|F33.1^Depression||20261115|W",  # reported
 ]
 PV1 = "PV1|1|I|BHU^212^A^STMARY|U||ED^04|1174823947^Lindqvist^Karin^^^^^^NPI" + "|" * 12 + "V1"
+PAYER = "IN1|1|P^Plan|ILHFS|Services^L|{}|||||||20250101|||MC|||SEL|||||||||||||||||||77"
+LEFT = "PV1|1|I|BHU^212|||||||||||7||||||V1" + "|" * 17 + "{}"
+AGREEING = [  # in part: the same allergy since another day, the same payer at another place, stays that ended alike or in no known way
+    message("ADT^A03", f"PID|1||S{person}", LEFT.format(how), f"AL1|1|DA|7980^Penicillin|{severity}|{reaction}|{day}", PAYER.format(street))
+    for person, (how, severity, reaction, day, street) in enumerate(
+        (
+            ("01^Home^NUBC", "SV", "Hives", "20010501", "1 Elm^^X"),
+            ("01^Home^NUBC", "SV", "Hives", "20140211", "2 Oak^^Y"),
+            ("07", "MO", "Hives", "", "1 Elm^^X~2 Oak^^Y"),
+            ("", "", "", "20140211", ""),
+            ("beamed up", "SV", "Rash", "no day", "1 Elm^^X"),
+            ('""', "SV", "Hives", "20010501", '""'),
+        )
+    )
+]
 OURS = [
+    *AGREEING,
     *(message(event, PID, PV1, *KIN) for event in ("ADT^A01", "ADT^A08", "ADT^A03") for PID in ("PID|1||S1^^^^MR||A^B||19840312|F",)),
     message("ADT^A08", "PID|1||S2^^^^MR~F1^^^^AN||C^D||1984031|X", PV1, *reversed(KIN)),
     MESSAGE,
@@ -64,6 +80,19 @@ def test_a_partners_message_says_the_same_first_or_last() -> None:
     files = sorted((DATA / "hl7v2" / "samples").rglob("*.hl7"))
     check([piece for file in files for piece in reader.split(file.read_bytes())], PROFILE)
     check(reader.split((DATA / "hl7v2" / "simhospital" / "feed.hl7").read_bytes())[:60], PROFILE)
+
+
+def test_the_bytes_of_a_bundle_are_the_bundle() -> None:
+    for data in [*OURS, *messages(20), *OURS]:
+        translation = translate(reader.read(data), PROFILE, RECEIVED, identify)
+        assert serialized(translation, identify) == orjson.dumps(bundle(translation, identify))
+
+
+def test_a_sign_that_delimits_ends_a_time() -> None:
+    data = message("ADT^A03", "PID|1||S1", "PV1|1|I|BHU" + "|" * 41 + "20261115091200-0900|20261122141500-0900").replace(b"^", b"-")
+    encounter = next(one.own for one in translate(reader.read(data), PROFILE, RECEIVED, identify).statements if one.kind == "stay")
+    assert encounter is not None
+    assert encounter["period"]["start"] == "2026-11-15T09:12:00-06:00"  # of the zone: what follows the hyphen is another component
 
 
 def test_two_profiles_and_two_installations_do_not_share() -> None:

@@ -33,7 +33,7 @@ def _locate(context: Context, in1: Segment, reference: str) -> None:
     said, known = context.every(in1, 5), context.shared.get(reference)
     if not said or known is None:
         return
-    before, after = said[0].known.get("payer", (None, known))
+    before, after = said[0].known.get("payer", (None, known)) if len(said) == 1 else (None, known)
     if before is not known:
         addresses = [one for xad in said if (one := datatypes.address(context, xad))]
         after = known._replace(resource={**known.resource, "address": addresses}) if addresses else known
