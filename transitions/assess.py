@@ -12,7 +12,7 @@ from transitions import closing, risk
 from transitions.course import Course, course_of
 from transitions.describe import CLOSED_AS
 from transitions.dispositions import Disposition, disposition
-from transitions.escalation import owned
+from transitions.escalation import owned, whose
 from transitions.flags import Done, after_discharge, before_discharge, due, relevant, window
 from transitions.follow_up import Booking, read, summary
 from transitions.model import Answer, Assignment, ClosedAs, Contact, Flag, FollowUp, Status, Stay, Transition
@@ -89,7 +89,7 @@ class _Assessment:
             return self._closed(*closed, (), bookings)
         assignments = route(self.stay, self.named, self.alone, course.tracked_since)
         flags = before_discharge(self.stay, self.answer, bookings, days, course.since)
-        flags = owned(flags, assignments[-1].agency, course.anchor, days.last_visit_day, True, self.policy, self.clock)
+        flags = owned(flags, whose(assignments[-1]), course.anchor, days.last_visit_day, True, self.policy, self.clock)
         idle = "Until the client leaves, only news or a decision changes this."
         return self._say("anticipated", bookings, assignments, course.since, tuple(flags), course.anchor or course.since, idle=idle)
 
@@ -104,7 +104,7 @@ class _Assessment:
         assignments = route(stay, self.named, self.alone, self.course.tracked_since, how.breaks)
         done = Done.of(how, bookings, all_bookings, self.follow_ups, self.contacts, assignments)
         flags = after_discharge(stay, how, self.ended, self.answer, bookings, self.contacts, done, days, policy, self.clock)
-        flags = owned(flags, assignments[-1].agency, how.anchor, days.last_visit_day, False, policy, self.clock)
+        flags = owned(flags, whose(assignments[-1]), how.anchor, days.last_visit_day, False, policy, self.clock)
         return self._say("open", bookings, assignments, how.opened, tuple(flags), due(how, done, days, policy))
 
     def _closed(self, closed_as: ClosedAs, at: datetime, breaks: tuple[closing.Break, ...], bookings: tuple[Booking, ...]) -> Transition:

@@ -11,16 +11,25 @@ from transitions.policy import Policy
 from transitions.windows import local_day, utc
 
 
+_ONE_WAY = frozenset({"message", "letter"})
+"""Sending says nothing of who has read it."""
+
+
+def has_reached(contact: Contact) -> bool:
+    """Whether somebody spoke with the client: by phone, visit or telehealth, or by means that nobody states."""
+    return contact.reached and contact.means not in _ONE_WAY
+
+
 def reached_at(contacts: Iterable[Contact], bookings: Iterable[Booking], since: datetime) -> tuple[datetime, ...]:
     """When the client was reached at or after `since`: by a contact, or by coming to a mental-health visit (on the day of discharge too)."""
-    reached = [utc(each.at) for each in contacts if each.reached]
+    reached = [utc(each.at) for each in contacts if has_reached(each)]
     reached += [each.start for each in bookings if each.came and each.kind == "mental-health" and each.start is not None]
     return tuple(moment for moment in reached if moment >= since)
 
 
 def attempts(contacts: Iterable[Contact], since: datetime) -> tuple[Contact, ...]:
     """The tries from `since` on that reached nobody, oldest first."""
-    failed = [each for each in contacts if not each.reached and utc(each.at) >= since]
+    failed = [each for each in contacts if not has_reached(each) and utc(each.at) >= since]
     return tuple(sorted(failed, key=lambda each: (utc(each.at), each.reference)))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from transitions.describe import next_step
-from transitions.model import Flag, FlagCode, Owner
+from transitions.model import Assignment, Flag, FlagCode, Owner
 from transitions.policy import Policy
 from transitions.windows import Clock, after
 
@@ -27,6 +27,11 @@ _OWNERS: Mapping[FlagCode, Owner] = {
     "identity-uncertain": "coordinator",
 }
 """Whose a flag is by what it is about; every other is the agency's whose turn it is."""
+
+
+def whose(turn: Assignment) -> str | None:
+    """The agency that still has something to do in this turn; None where its Task is completed, or it is the coordinator's."""
+    return None if turn.status == "completed" else turn.agency
 
 
 def owned(

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from operator import itemgetter
 from typing import Any, cast
 
 from gateway.records.record import Owned, PersonRecord, Source, StayRecord, Whereabouts
 from gateway.records.statements import Json
 from gateway.records.times import instant, moment
 from transitions import model
+from transitions.closing import INPATIENT
 from transitions.dispositions import by_code
 from transitions.policy import Agency
 
 AMBULATORY = {"AMB", "VR", "HH"}
+_NO_TRY = {"preparation", "on-hold", "entered-in-error", "unknown"}
+_EARLY = 3_600_000_000
+"""Who is registered an hour (microseconds) before the visit has come to it; longer before, the visit is ahead."""
+_PLANNED_START = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.plannedStartDate"
 _ENCOUNTER_AS_APPOINTMENT = {
     "planned": "booked",
     "arrived": "arrived",
@@ -33,8 +39,7 @@ def client(person: PersonRecord) -> model.Client:
     """The person as routing and assessment need them."""
     patient = person.patient
     address: Json = next(iter(patient.get("address") or []), {})
-    died = instant(patient.get("deceasedDateTime"))
-    deceased = bool(patient.get("deceasedBoolean")) or "deceasedDateTime" in patient
+    deceased, died, death = _death(person)
     language = next((_text(each.get("language")) for each in patient.get("communication") or []), "")
     return model.Client(
         id=person.id,
@@ -45,11 +50,30 @@ def client(person: PersonRecord) -> model.Client:
         language=language,
         payers=tuple(_display(each) for part in _all_parts(person) if part["resourceType"] == "Coverage" for each in part.get("payor") or []),
         deceased=deceased,
-        died=moment(died) if died is not None else (moment(person.death_sources[0].recorded) if deceased and person.death_sources else None),
-        death_evidence=evidence(person.death_sources[:1]) if deceased else (),
+        died=moment(died) if died is not None else None,
+        death_evidence=evidence(death),
         identity_uncertain=evidence(person.uncertain_sources, person.uncertain) if person.uncertain else (),
         identity_uncertain_since=moment(person.uncertain_since) if person.uncertain_since is not None else None,
     )
+
+
+def _death(person: PersonRecord) -> tuple[bool, int | None, tuple[Source, ...]]:
+    """Whether the client has died, when, and who says so: any feed (PID-29, PID-30), or the disposition of any stay.
+
+    Without a time it is taken to have been when it was first said.
+    """
+    patient = person.patient
+    if patient.get("deceasedBoolean") or "deceasedDateTime" in patient:
+        at = instant(patient.get("deceasedDateTime"))
+        return True, at if at is not None or not person.death_sources else person.death_sources[0].recorded, person.death_sources[:1]
+    ended = [(each.course.discharged, each.course.discharge_sources) for each in person.stays if _fate(each) == "died"]
+    found = [(at, sources) for at, sources in ended if at is not None]
+    return (True, *min(found, key=itemgetter(0))) if found else (False, None, ())
+
+
+def _fate(record: StayRecord) -> str:
+    """What the disposition of a stay means, "" while it lasts."""
+    return by_code(str((record.facts.get("disposition") or {}).get("code") or "")).fate if record.course.state == "discharged" else ""
 
 
 def name(patient: Json) -> str:
@@ -118,11 +142,15 @@ def visit(record: StayRecord, psychiatric: model.Answer, tracked: bool) -> model
     """Another stay, as far as it matters to this one."""
     zone = str(record.facts.get("zone") or "UTC")
     course = record.course
+    visit_class = str(record.facts.get("visit_class") or "")
+    if course.ever_inpatient and visit_class not in INPATIENT:
+        visit_class = "IMP"  # an inpatient stay may end as something else: by A07, or by an A03 that carries O
+    begun = course.admitted if course.admitted is not None else min(course.first_seen, course.discharged or course.first_seen)
     return model.Visit(
         id=record.id,
-        visit_class="PRENC" if course.state == "planned" else str(record.facts.get("visit_class") or ("IMP" if course.ever_inpatient else "")),
+        visit_class="PRENC" if course.state == "planned" else visit_class,
         hospital=str(record.facts.get("hospital") or record.facts.get("facility") or ""),
-        admitted=_moment(course.admitted if course.admitted is not None else course.first_seen, zone),
+        admitted=moment(begun, zone),
         discharged=_moment(course.discharged, zone),
         cancelled=course.state in ("admission-cancelled", "entered-in-error"),
         psychiatric=psychiatric,
@@ -130,7 +158,7 @@ def visit(record: StayRecord, psychiatric: model.Answer, tracked: bool) -> model
         diagnoses=codes(record.facts.get("diagnoses") or []),
         evidence=evidence(record.sources),
         discharge_cancelled=course.discharge_cancelled is not None,
-        hospice=by_code(str((record.facts.get("disposition") or {}).get("code") or "")).fate == "hospice",
+        hospice=_fate(record) == "hospice",
     )
 
 
@@ -140,7 +168,7 @@ def follow_ups(person: PersonRecord) -> tuple[model.FollowUp, ...]:
 
 
 def contacts(person: PersonRecord) -> tuple[model.Contact, ...]:
-    """Tries to reach the client."""
+    """Tries to reach the client; what was only prepared, or written down in error, is none."""
     return tuple(
         model.Contact(
             reference=f"Communication/{each.resource['id']}",
@@ -151,6 +179,7 @@ def contacts(person: PersonRecord) -> tuple[model.Contact, ...]:
             evidence=evidence(each.sources),
         )
         for each in person.contacts
+        if each.resource.get("status") not in _NO_TRY
     )
 
 
@@ -201,23 +230,53 @@ def _is_ambulatory(record: StayRecord) -> bool:
 
 
 def _ambulatory(record: StayRecord) -> model.FollowUp:
-    zone, course = str(record.facts.get("zone") or "UTC"), record.course
-    start = course.admitted if course.admitted is not None else course.first_seen
+    """A visit that happened, or was registered or planned ahead: that one is booked, and kept only when it is told of again at or after its start."""
+    zone, course, facts = str(record.facts.get("zone") or "UTC"), record.course, record.facts
+    start = _start(record)
+    last = record.sources[-1].recorded
+    status = _ENCOUNTER_AS_APPOINTMENT[str(record.encounter["status"])]
+    if status in ("arrived", "fulfilled") and start is not None and start > last + _EARLY:
+        status = "booked"
+    service = facts.get("service")
     return model.FollowUp(
         reference=f"Encounter/{record.id}",
-        status=_ENCOUNTER_AS_APPOINTMENT[str(record.encounter["status"])],
-        recorded=moment(record.sources[-1].recorded, zone),
+        status=status,
+        recorded=moment(last, zone),
         first_recorded=moment(record.sources[0].recorded, zone),
-        start=moment(start, zone),
+        start=_moment(start, zone),
         end=_moment(course.discharged, zone),
-        services=codes([{"text": record.facts.get("service"), "code": record.facts.get("service")}] if record.facts.get("service") else []),
-        diagnoses=codes(record.facts.get("diagnoses") or []),
-        place=str(record.facts.get("unit") or ""),
-        place_kind=cast(Any, record.facts.get("unit_kind") or ""),
-        visit_class=str(record.facts.get("visit_class") or ""),
-        mental_health=True if record.facts.get("service_kind") == "psychiatric" else None,
+        services=codes([*([{"text": service, "code": service}] if service else []), *_types(record.encounter)]),
+        diagnoses=codes([*(facts.get("diagnoses") or []), *([facts["reason"]] if facts.get("reason") else [])]),
+        practitioners=tuple(_practitioners(record.encounter)),
+        place=str(facts.get("unit") or ""),
+        place_kind=cast(Any, facts.get("unit_kind") or ""),
+        visit_class=str(facts.get("visit_class") or ""),
+        mental_health=True if facts.get("service_kind") == "psychiatric" else None,
         evidence=evidence(record.sources[-1:]),
     )
+
+
+def _start(record: StayRecord) -> int | None:
+    """When a visit began, or is to begin; a plan that names no time has none."""
+    course, zone = record.course, str(record.facts.get("zone") or "UTC")
+    if course.admitted is not None or course.state != "planned":
+        return course.admitted if course.admitted is not None else course.first_seen
+    planned = (each.get("valueDateTime") for each in record.encounter.get("extension") or [] if each.get("url") == _PLANNED_START)
+    return instant(next(planned, None) or (record.encounter.get("period") or {}).get("start"), zone)
+
+
+def _practitioners(encounter: Json) -> list[str]:
+    """The names of who took part, as far as they are said: they may tell a profession."""
+    return [str(each["individual"]["display"]) for each in encounter.get("participant") or [] if (each.get("individual") or {}).get("display")]
+
+
+def _types(encounter: Json) -> list[Json]:
+    """Encounter.type: what kind of visit it was, by code or in words."""
+    return [
+        {"text": concept.get("text") or coding.get("display"), "code": coding.get("code"), "system": coding.get("system")}
+        for concept in encounter.get("type") or []
+        for coding in concept.get("coding") or [{}]
+    ]
 
 
 def _claims(person: PersonRecord, record: StayRecord, zone: str) -> tuple[model.Claim, ...]:

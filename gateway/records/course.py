@@ -203,8 +203,11 @@ def _to_outpatient(stay: Stay, said: Said, at: int, zone: str) -> None:
 
 
 def _to_inpatient(stay: Stay, said: Said, at: int, zone: str) -> None:
-    if stay.ended_as_outpatient or stay.state in OPEN:
-        stay.state, stay.discharged, stay.ended_as_outpatient = "in-hospital", None, False
+    if stay.ended_as_outpatient:
+        _cancel_discharge(stay, said, at, zone)  # what A07 had ended goes on, and its transition is void
+        return
+    if stay.state in OPEN:
+        stay.state = "in-hospital"
     _expect(stay, said, zone)
 
 

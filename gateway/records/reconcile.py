@@ -118,7 +118,7 @@ def _record(person: Person, owned: dict[str, list[Said]], shared: dict[str, Json
         claims=tuple(groups["claim"]),
         decisions=tuple(groups["decision"]),
         sources=_sources(person.said),
-        death_sources=tuple(each.source for each in about if any(name.startswith("deceased") for name in each.statement.own or {})),
+        death_sources=_told_of_death(about),
         uncertain=person.uncertain,
         uncertain_since=person.uncertain_since,
         uncertain_sources=tuple(person.uncertain_sources),
@@ -158,6 +158,18 @@ def _patient(about: list[Said], person: Person, patient_id: str, identify: Ident
     return patient
 
 
+def _told_of_death(about: list[Said]) -> tuple[Source, ...]:
+    """Who said that the person has died, oldest first, since somebody last said otherwise (PID-30 is N in most messages)."""
+    found: list[Source] = []
+    for each in about:
+        own = each.statement.own or {}
+        if own.get("deceasedBoolean") or "deceasedDateTime" in own:
+            found.append(each.source)
+        elif "deceasedBoolean" in own or any(name.startswith("deceased") for name in each.statement.deletes):
+            found.clear()
+    return tuple(found)
+
+
 def _deleted(about: list[Said]) -> bool:
     """Whether the last word on the person is that the record is to be deleted (A29)."""
     return bool(about) and about[-1].statement.facts.get("effect") == "delete"
@@ -188,8 +200,9 @@ def _stay(stay: Stay, patient: str, identify: Identify) -> StayRecord:
     if course.discharged is not None:
         facts["discharged"] = _when(stay, "discharged", course.discharged)
     period = {name: value for name, value in (("start", facts["admitted"]), ("end", facts.get("discharged"))) if value}
+    ahead = encounter.pop("period", None) if stay.state == "planned" else None
     encounter.pop("period", None)
-    if period:
+    if period := period or ahead:
         encounter["period"] = period
     if stay.state != "discharged" and "dischargeDisposition" in encounter.get("hospitalization", {}):
         rest = {name: value for name, value in encounter["hospitalization"].items() if name != "dischargeDisposition"}
@@ -272,7 +285,7 @@ def _owned(name: str, group: list[Said], patient: str, stays: tuple[StayRecord, 
     resource = complete({**resource, "resourceType": resource_type, "id": identify(resource_type, name.partition("|")[2])})
     stay = next((each for each in stays if _names(facts, each)), None)
     placed = place(resource, patient, f"Encounter/{stay.id}" if stay else None)
-    return [Owned(placed, _sources(group), facts, stay.id if stay else None, stay.part2 if stay else bool(facts.get("part2")))]
+    return [Owned(placed, _sources(group), facts, stay.id if stay else None, bool(facts.get("part2") or (stay and stay.part2)))]
 
 
 def _moved(group: list[Said]) -> int | None:

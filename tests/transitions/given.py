@@ -118,6 +118,11 @@ def tried(when: str, means: str = "phone", by: str = "river") -> Contact:
     return Contact(f"Communication/{when}", at(when), means, False, by, (Evidence("not reached", f"Communication/{when}"),))
 
 
+def written(means: str, when: str = "12-02 15:00", by: str = "river") -> Contact:
+    """A letter or message that was sent."""
+    return Contact(f"Communication/{when}", at(when), means, True, by)
+
+
 def decided(what: str, value: str = "", when: str = "12-02 09:00", about: str = "") -> Decision:
     """A named person's decision."""
     return Decision(what, value, at(when), "ann", about)

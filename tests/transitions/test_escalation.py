@@ -63,6 +63,8 @@ def now(stay: Stay, told: tuple[Any, ...], as_of: str) -> Transition:
         (left(uncertain=UNCERTAIN), (), "12-01 10:00", "identity-uncertain", "coordinator", "12-02 10:00"),
         # no agency has the client: the coordinator's from the start, due all the same
         (left(claims=DECLINED), (), "12-01 14:00", "no-follow-up-scheduled", "coordinator", "12-04 10:00"),
+        # the agency calls its Task completed, and nobody was seen
+        (left(claims=(claim("completed", "12-01 13:00"),)), (), "12-01 14:00", "no-follow-up-scheduled", "coordinator", "12-04 10:00"),
         # on the ward: before the client leaves
         (pending(), (), "12-01 09:00", "no-follow-up-scheduled", "agency", "12-03 11:00"),
         (pending(), (), "12-03 11:00", "no-follow-up-scheduled", "coordinator", "12-03 11:00"),

@@ -36,6 +36,7 @@ from tests.transitions.given import (
     taken,
     tried,
     visit,
+    written,
 )
 from transitions.assess import assess
 from transitions.model import Code, Contact, Evidence, FollowUp, Placement, Stay, Transition
@@ -77,6 +78,8 @@ ROWS = [
     Golden("a call before the discharge is no contact after it", taken(), (reached("12-01 09:00"),), "12-04 10:00", "open|none|no-follow-up-scheduled no-contact|standard|12-09 00:00"),
     Golden("a try is no contact", taken(), (tried("12-02 10:00"),), "12-04 10:00", "open|none|no-follow-up-scheduled no-contact|standard|12-09 00:00"),
     Golden("a late call ends no-contact", taken(), (reached("12-05 10:00"),), "12-06 10:00", "open|none|no-follow-up-scheduled|standard|12-09 00:00"),
+    Golden("a letter is sent: that reaches nobody, and picks up", left(), (written("letter"),), "12-04 10:00", "open|none|no-follow-up-scheduled no-contact|standard|12-09 00:00"),
+    Golden("a text message is sent", taken(), (written("message"),), "12-04 10:00", "open|none|no-follow-up-scheduled no-contact|standard|12-09 00:00"),
     Golden("a call by the agency picks up", left(), (CALL,), "12-03 10:00", "open|none|no-follow-up-scheduled|standard|12-04 10:00"),
     Golden("an A03 whose PV1-45 lies ahead is a discharge", left("12-02 18:00", discharge_recorded=at("12-02 09:00")), NOBODY, "12-02 09:00", "open|none|no-follow-up-scheduled|standard|12-03 09:00"),
     # --- booked
@@ -201,6 +204,7 @@ ROWS = [
     Golden("closed, and opened again", taken(decisions=(decided("close", "left-region"), decided("reopen", when="12-03 09:00"))), (CALL,), "12-03 10:00", "open|none|no-follow-up-scheduled|standard|12-04 10:00"),
     Golden("unable to contact needs the attempts", taken(decisions=(decided("close", "unable-to-contact", "12-04 09:00"),)), (tried("12-02 09:00"), tried("12-03 09:00", "visit")), "12-04 09:30", "open|none|no-follow-up-scheduled|standard|12-04 10:00"),
     Golden("three attempts on three days by two means", taken(decisions=(decided("close", "unable-to-contact", "12-06 09:00"),)), THREE_TRIES, "12-06 09:30", "closed unable-to-contact|none||standard|-"),
+    Golden("a letter and two calls on three days are the attempts", taken(decisions=(decided("close", "unable-to-contact", "12-06 09:00"),)), (tried("12-02 09:00"), written("letter", "12-03 09:00"), tried("12-05 09:00")), "12-06 09:30", "closed unable-to-contact|none||standard|-"),
     Golden("the attempts alone close nothing", taken(), THREE_TRIES, "12-06 09:30", "open|none|no-follow-up-scheduled no-contact|standard|12-09 00:00"),
     Golden("the agency fails its Task with the attempts made", left(claims=(*ACCEPTED, claim("failed", "12-06 09:00", reason="Unable to contact"))), THREE_TRIES, "12-06 09:30", "closed unable-to-contact|none||standard|-"),
     # --- whose turn it is
