@@ -22,7 +22,7 @@ UNANSWERED = "unanswered"
 """What the policy alone decides: that an agency has had its time to answer, and the transition moves on. The value is the assignment's number."""
 
 POLICY = "policy"
-"""Who decides that."""
+"""Who decides that, and that an agency is passed over (`transitions.routing.PASSED_OVER`)."""
 
 KINDS: Mapping[str, str] = {
     "close": f"one of {', '.join(get_args(ClosedAs))}",
@@ -35,17 +35,22 @@ KINDS: Mapping[str, str] = {
 """What a person may decide, and what the value says."""
 
 _REFERENCE = re.compile(r"(Appointment|Encounter)/[A-Za-z0-9\-.]{1,64}")
-_FIELDS = ("transition", "patient", "what", "value", "about", "reason")
+_MEMBERS = ("what", "value", "about", "reason")
+LONGEST = 2000
+"""Characters of a member."""
 
 
-def check(body: Json, agencies: frozenset[str]) -> None:
+def check(said: Json, agencies: frozenset[str]) -> None:
     """Raise Invalid for what no person can decide. `agencies`: the ids of those that are configured."""
-    unknown = sorted(set(body) - set(_FIELDS))
+    unknown = sorted(set(said) - set(_MEMBERS))
     if unknown:
         raise Invalid("A decision has no such member", location=unknown[0], advice="It has what, value, about and reason.")
-    if not all(isinstance(body.get(name, ""), str) for name in _FIELDS):
+    if not all(isinstance(said.get(name, ""), str) for name in _MEMBERS):
         raise Invalid("Every member of a decision is text", location="decision")
-    what, value = body.get("what", ""), body.get("value", "")
+    long = [name for name in _MEMBERS if len(said.get(name, "")) > LONGEST]
+    if long:
+        raise Invalid("The text is too long", location=long[0], advice=f"At most {LONGEST} characters are taken.")
+    what, value = said.get("what", ""), said.get("value", "")
     if what not in KINDS:
         raise Invalid("This cannot be decided", location="what", advice=f"It is one of {', '.join(KINDS)}.")
     sound = {
@@ -58,9 +63,9 @@ def check(body: Json, agencies: frozenset[str]) -> None:
     }
     if not sound[what]:
         raise Invalid("The decision's value says nothing", location="value", advice=f"For {what} it is {KINDS[what]}.")
-    if what == "confirm-kind" and not _REFERENCE.fullmatch(body.get("about", "")):
+    if what == "confirm-kind" and not _REFERENCE.fullmatch(said.get("about", "")):
         raise Invalid("The decision is about no appointment or visit", location="about", advice="Name it: Appointment/<id> or Encounter/<id>.")
-    if what in ("close", "reopen") and not body.get("reason", "").strip():
+    if what in ("close", "reopen") and not said.get("reason", "").strip():
         raise Invalid("Who closes or reopens says why", location="reason")
 
 

@@ -11,6 +11,7 @@ import structlog
 from gateway.errors import Conflict, GatewayError, Unsupported
 from gateway.pipeline.configuration import Configuration
 from gateway.pipeline.faults import where
+from gateway.pipeline.openings import OPENING, remember_opening
 from gateway.pipeline.partitions import commit_statements, refold
 from gateway.pipeline.received import Outcome, Received
 from gateway.pipeline.understanding import Understood, not_understood, understand
@@ -19,7 +20,7 @@ from gateway.store.interface import ALL, Head, Input, Writer
 
 log = structlog.get_logger(__name__)
 
-WRITES = ("fhir-write", "decision")
+WRITES = ("fhir-write", "decision", OPENING)
 """What people write: it holds in the order of commits, and a refused one leaves no trace."""
 BOUND = "feeds"
 """Where an input's `about` keeps the feeds that its sender is bound to, so that a replay opens no more to it."""
@@ -102,7 +103,9 @@ def _accept(
     row = replace(row, event=translation.heading.event or row.event, state="processed", answer=answer)
     number = _store(writer, row)
     touched: list[int] = []
-    if not translation.heading.test:
+    if row.kind == OPENING:
+        remember_opening(writer, replace(row, id=number))
+    elif not translation.heading.test:
         touched = commit_statements(writer, number, row.digest.hex()[:16], translation, now, configuration)
     elif told:
         writer.put_statements(number, {})

@@ -12,6 +12,7 @@ import orjson
 from gateway.fhir.search import terms
 from gateway.mappings.care.context import task_id
 from gateway.pipeline.configuration import Configuration
+from gateway.pipeline.openings import pass_over
 from gateway.pipeline.results import Results, Turn, results
 from gateway.records.codec import decode, encode
 from gateway.records.identity import GATEWAY_PATIENT
@@ -81,9 +82,24 @@ def connected(statements: Iterable[Statement]) -> list[tuple[Statement, ...]]:
 
 
 def refold(writer: Writer, partition: int, now: int, configuration: Configuration) -> Results:
-    """Derive a partition anew as of now and write what differs from what stands."""
-    entries = [Entry(number, *decode(body)) for number, body in writer.statements(partition)]
-    found = results(entries, now, configuration)
+    """Derive a partition anew as of now and write what differs. An agency whose turn would begin while it takes nobody is passed over."""
+    found, closed = _fold(writer, partition, now, configuration), set[Turn]()
+    while passed := pass_over(writer, partition, (turn for turn in found.asked if turn not in closed), now, configuration):
+        closed.update(passed)
+        found = _fold(writer, partition, now, configuration)
+    return _write(writer, partition, found, now, configuration)
+
+
+def refold_as_decided(writer: Writer, partition: int, now: int, configuration: Configuration) -> Results:
+    """Likewise, and pass over nobody who was not passed over before: for a rebuild, which decides nothing."""
+    return _write(writer, partition, _fold(writer, partition, now, configuration), now, configuration)
+
+
+def _fold(writer: Writer, partition: int, now: int, configuration: Configuration) -> Results:
+    return results([Entry(number, *decode(body)) for number, body in writer.statements(partition)], now, configuration)
+
+
+def _write(writer: Writer, partition: int, found: Results, now: int, configuration: Configuration) -> Results:
     for turn in found.unanswered:
         found.look(max(now, answer_until(writer, partition, turn, now, configuration)))
     versions, transitions = list(found.versions.values()), list(found.transitions.values())

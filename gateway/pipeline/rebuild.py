@@ -12,8 +12,9 @@ from gateway.errors import GatewayError
 from gateway.pipeline.configuration import Configuration
 from gateway.pipeline.faults import where
 from gateway.pipeline.intake import BOUND, attempt, reason
+from gateway.pipeline.openings import OPENING, remember_opening
 from gateway.pipeline.own import put_own_resources
-from gateway.pipeline.partitions import place_statements, put_shared_words, refold
+from gateway.pipeline.partitions import place_statements, put_shared_words, refold_as_decided
 from gateway.pipeline.received import Outcome, Received
 from gateway.pipeline.understanding import understand
 from gateway.records.identity import GATEWAY_PATIENT
@@ -66,6 +67,8 @@ def rebuild(store: Store, configuration: Configuration, now: int, progress: Prog
                 continue
             done.inputs += 1
             progress("inputs", done.inputs)
+            if row.kind == OPENING:
+                remember_opening(writer, row)
             if translation.heading.test:
                 continue
             touched.update(place_statements(writer, row.id, row.digest.hex()[:16], translation, _known(writer, keys)))
@@ -73,7 +76,7 @@ def rebuild(store: Store, configuration: Configuration, now: int, progress: Prog
             put_shared_words(writer, row.digest.hex()[:16], translation)
         for partition in sorted(touched):
             if writer.statements(partition):
-                refold(writer, partition, now, configuration)
+                refold_as_decided(writer, partition, now, configuration)
                 done.partitions += 1
                 progress("clients", done.partitions)
         done.removed = _remove_orphans(writer)

@@ -14,8 +14,8 @@ class Received:
     """Raw bytes with what they alone do not say.
 
     `kind` is "hl7v2", "fhir-message" (a message Bundle), "fhir-bundle" (transaction, batch or single resource), "fhir-write" (a REST write by an
-    agency or the coordinator) or "decision" (a person's, or the policy's, about a transition). `feed` binds it to feeds, separated by commas; ""
-    matches by content. `about` names method, path, client, role, organization and `if-match`.
+    agency or the coordinator), "decision" (a person's, or the policy's, about a transition) or "opening" (an agency's, of itself). `feed`
+    binds it to feeds, separated by commas; "" matches by content. `about` names method, path, client, role, organization and `if-match`.
     """
 
     kind: str

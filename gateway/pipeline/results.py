@@ -35,6 +35,7 @@ from transitions.assess import assess, outlook
 from transitions.measure import case_of
 from transitions.model import Transition, Visit
 from transitions.psychiatric import psychiatric
+from transitions.routing import is_named
 
 _TIERS = {"urgent": 0, "high": 1, "standard": 2}
 NEVER = 253402300799_000000
@@ -42,7 +43,7 @@ NEVER = 253402300799_000000
 
 
 class Turn(NamedTuple):
-    """An agency's turn at a transition that it has not answered, though the policy's time since the discharge is over."""
+    """An agency's turn at a transition that it has not answered."""
 
     transition: str
     patient: str  # "Patient/…"
@@ -57,7 +58,8 @@ class Results:
     versions: dict[tuple[str, str, str], NewVersion] = field(default_factory=dict)
     transitions: dict[tuple[str, str], TransitionRow] = field(default_factory=dict)
     next_look: int | None = None
-    unanswered: list[Turn] = field(default_factory=list)
+    unanswered: list[Turn] = field(default_factory=list)  # though the policy's time since the discharge is over
+    asked: list[Turn] = field(default_factory=list)  # by rule alone: an agency that takes no new clients is passed over
 
     def look(self, at: int | None) -> None:
         """Look again at `at` at the latest."""
@@ -85,6 +87,7 @@ def results(entries: list[Entry], as_of: int, configuration: Configuration) -> R
         family = supports.verdicts(person, moment(as_of))
         _view(ALL, person, assessed, configuration, found, family)
         found.unanswered += _unanswered(person, assessed.values())
+        found.asked += _asked(person, assessed.values())
         for view in views:
             _view(view.agency, view.person, view.transitions, configuration, found, family)
     return found
@@ -124,7 +127,20 @@ def _for_agency(
 def _unanswered(person: PersonRecord, assessed: Iterable[Transition]) -> Iterable[Turn]:
     for transition in assessed:
         if transition.agency is not None and any(flag.code == "not-picked-up" for flag in transition.flags):
-            yield Turn(transition.id, f"Patient/{person.id}", transition.agency, transition.assignments[-1].number)
+            yield _turn(person, transition, transition.agency)
+
+
+def _asked(person: PersonRecord, assessed: Iterable[Transition]) -> Iterable[Turn]:
+    for transition in assessed:
+        agency = transition.agency
+        if agency is None or transition.status not in ("anticipated", "open") or transition.assignments[-1].status != "requested":
+            continue
+        if not is_named(transition.stay, agency):
+            yield _turn(person, transition, agency)
+
+
+def _turn(person: PersonRecord, transition: Transition, agency: str) -> Turn:
+    return Turn(transition.id, f"Patient/{person.id}", agency, transition.assignments[-1].number)
 
 
 def told_by_alone(entries: Iterable[Entry], programs: frozenset[str]) -> frozenset[tuple[str, str]]:

@@ -16,7 +16,9 @@ from gateway.mappings.feeds.profile import FeedProfile, match
 from gateway.mappings.fhir.translate import translate_bundle
 from gateway.mappings.fhir.writes import translate_write
 from gateway.mappings.hl7v2.translate import translate
+from gateway.mappings.openings import translate_opening
 from gateway.pipeline.configuration import Configuration
+from gateway.pipeline.openings import OPENING, opening_name
 from gateway.pipeline.received import Received
 from gateway.records.statements import Report, Translation
 from gateway.records.times import moment
@@ -52,6 +54,8 @@ def understand(received: Received, now: int, configuration: Configuration) -> Un
         return _hl7v2(received, now, configuration)
     if received.kind == "decision":
         return _decision(received, now)
+    if received.kind == OPENING:
+        return _opening(received, now)
     return _fhir(received, now, configuration)
 
 
@@ -138,6 +142,21 @@ def _decision(received: Received, now: int) -> Understood:
         event=f"decision {body['what']}",
         translate=lambda: translate_decision(body, received.about, now),
         acknowledge=_no_acknowledgement,
+        identifiers=(str(body["transition"]),),
+        repeatable=False,
+    )
+
+
+def _opening(received: Received, now: int) -> Understood:
+    """Likewise."""
+    body = parse_json(received.raw)
+    return Understood(
+        feed="",
+        control_id=received.about.get("request", ""),
+        event=OPENING,
+        translate=lambda: translate_opening(body, received.about, now),
+        acknowledge=_no_acknowledgement,
+        identifiers=(opening_name(str(body["agency"])),),
         repeatable=False,
     )
 

@@ -36,7 +36,7 @@ class Input:
     """One row of the inbox: what was received, verbatim, and what came of it."""
 
     id: int  # 0 until stored
-    kind: str  # "hl7v2" | "fhir-message" | "fhir-bundle" | "fhir-write" | "decision"
+    kind: str  # "hl7v2" | "fhir-message" | "fhir-bundle" | "fhir-write" | "decision" | "opening"
     feed: str
     control_id: str
     digest: bytes  # SHA-256 of raw

@@ -33,8 +33,9 @@ def transition(store: Store, recipient: str = ALL) -> dict[str, Any]:
 
 def decide(store: Store, now: int, what: str, value: str = "", about: str = "", reason: str = "because") -> None:
     one = transition(store)
-    body = {"transition": one["id"], "patient": one["patient"], "what": what, "value": value, "about": about, "reason": reason}
-    check(body, frozenset({"river", "harbor"}))
+    said = {"what": what, "value": value, "about": about, "reason": reason}
+    check(said, frozenset({"river", "harbor"}))
+    body = {"transition": one["id"], "patient": one["patient"], **said}
     with store.write(now) as writer:
         take(writer, Received("decision", orjson.dumps(body), about={"by": "ann", "request": f"{what}{now}"}), now, TWO)
 
@@ -124,6 +125,9 @@ WRONG = [
     ({"what": "disposition", "value": "00"}, "value"),
     ({"what": ["close"]}, "decision"),
     ({"what": "reopen", "reason": "x", "by": "somebody else"}, "by"),
+    ({"what": "reopen", "reason": "x", "transition": "another"}, "transition"),
+    ({"what": "reopen", "reason": "x" * 2001}, "reason"),
+    ({"what": "passed-over", "value": "1", "about": "river"}, "what"),
 ]
 
 
