@@ -1,7 +1,8 @@
 """Every read goes through here: one place that says whose view is read. What is not in the recipient's view does not exist.
 
 A `View` is one consistent look at the store by one recipient. Older versions are shown only while the resource itself is visible, and only where
-they carry no security label that the present version lacks: what was disclosed once may be withheld since.
+they carry no security label that the present version lacks: what was disclosed once may be withheld since. A record from which a confidential address
+is withheld has no older versions: they may be from before anybody said that it is confidential.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import orjson
 from gateway.errors import Gone, NotFound
 from gateway.fhir import times
 from gateway.fhir.elements import codings
+from gateway.privacy import confidential, labels
 from gateway.store.interface import ALL, Reader, Store, TransitionRow, Version
 
 Json = dict[str, Any]
@@ -82,7 +84,11 @@ class View:
         return kept[:limit]
 
     def _still(self, version: Version, current: Seen) -> bool:
-        return self.recipient == ALL or _labels(orjson.loads(version.body or b"{}")) <= _labels(current.resource)
+        if self.recipient == ALL or version.number == current.number:
+            return True
+        if confidential.is_withheld(labels.labels_of(current.resource)):
+            return False
+        return _labels(orjson.loads(version.body or b"{}")) <= _labels(current.resource)
 
     def search(
         self,

@@ -7,6 +7,7 @@ Withheld from an agency without the client's consent: stays in 42 CFR Part 2 pro
 stays, unless the source attests that it is not Part 2; the free text and documents of a stay from which anything had to be taken; names of Part 2
 units, facilities and places, and the practitioners and locations that a Part 2 stay refers to. Always: psychotherapy and counselling notes, other
 agencies' records, family members other than a guardian and those whom the client's consent names (contact with family is withheld by default).
+Without a consent that names location information: the client's confidential address (`confidential`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
-from gateway.privacy import consent, extent, labels, notice, scrub, sensitivity, supports
+from gateway.privacy import confidential, consent, extent, labels, notice, scrub, sensitivity, supports
 from gateway.privacy.extent import resources_of
 from gateway.privacy.scrub import Withheld
 from gateway.privacy.unconsented import content_of, tells, without_protected
@@ -58,12 +59,13 @@ def disclose(
         basis, under = _marked(record, decision.consents)
     else:
         basis, under = without_protected(extent.without_identifiers(record, private), protected), ()
+    basis = confidential.withheld(basis, agency, as_of)
     family = supports.verdicts(person, as_of)
     basis = extent.without_family(basis, as_of, family)
     basis = replace(basis, patient=extent.patient(basis.patient), consents=extent.consents(basis.consents, under))
     basis = extent.without_others_sources(basis, agency)
     basis = extent.resolved(extent.cut_sources(basis, person, protected if not decision.permit else frozenset()))
-    published = extent.resolved(extent.routed(basis, agency, stays))
+    published = extent.resolved(extent.routed(replace(basis, patient=confidential.without_area(basis.patient)), agency, stays))
     return Disclosed(published, basis, decision.until, under if _holds_marked(published) else ())
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from gateway.fhir.confidential_address import any_confidential
 from gateway.privacy import sensitivity
 from gateway.records.record import Owned, PersonRecord, StayRecord
 from gateway.records.statements import Json, StayFacts
@@ -21,7 +22,13 @@ DISPLAY = {
     "V": "very restricted",
     "42CFRPart2": "42 CFR Part2",
     "NORDSCLCD": "no redisclosure without consent directive",
+    "LOCIS": "location information sensitivity",
+    "NODSCLCD": "no disclosure without consent directive",
 }
+LOCATION = "LOCIS"
+"""Location information: on whatever a confidential address stands in, or was taken from."""
+HELD = "NODSCLCD"
+"""No disclosure without the client's consent: on whatever a confidential address stands in."""
 RANK = {"N": 0, "R": 1, "V": 2}
 
 
@@ -76,9 +83,9 @@ def label_person(person: PersonRecord) -> PersonRecord:
 
     return replace(
         person,
-        patient=label(person.patient),
-        retired=tuple(label(patient) for patient in person.retired),
-        related=tuple(label(part) for part in person.related),
+        patient=label_address(label(person.patient)),
+        retired=tuple(label_address(label(patient)) for patient in person.retired),
+        related=tuple(label_address(label(part)) for part in person.related),
         stays=tuple(stayed(stay) for stay in person.stays),
         appointments=tuple(owned(one) for one in person.appointments),
         documents=tuple(owned(one) for one in person.documents),
@@ -88,6 +95,11 @@ def label_person(person: PersonRecord) -> PersonRecord:
         consents=tuple(owned(one) for one in person.consents),
         observations=tuple(owned(one) for one in person.observations),
     )
+
+
+def label_address(resource: Json) -> Json:
+    """A Patient or RelatedPerson, labelled if it holds a confidential address."""
+    return with_labels(resource, {LOCATION, HELD}) if any_confidential(resource) else resource
 
 
 def with_labels(resource: Json, sensitivities: Iterable[str], confidentiality: str | None = None) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from gateway.fhir.confidential_address import together
 from gateway.records.attendance import attended, changed, replaced
 from gateway.records.order import Said
 from gateway.records.statements import Fragment, Json
@@ -68,7 +69,20 @@ def overlay(said: list[Said]) -> Json:
             else:
                 values[element] = value if statement.whole else _merged(element, values.get(element), value)
             owner[element] = sender
+    if "address" in values:
+        values["address"] = together(_addresses(said), values["address"])
     return values
+
+
+def _addresses(said: list[Said]) -> list[list[Json]]:
+    """Each sender's latest addresses."""
+    latest: dict[str, list[Json]] = {}
+    for each in said:
+        if "address" in each.statement.deletes:
+            latest.pop(each.heading.sender, None)
+        if each.statement.own and "address" in each.statement.own:
+            latest[each.heading.sender] = each.statement.own["address"]
+    return list(latest.values())
 
 
 def _merged(element: str, before: Any, now: Any) -> Any:

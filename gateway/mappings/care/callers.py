@@ -7,8 +7,11 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
+from gateway.fhir.confidential_address import any_confidential
 from gateway.mappings.care import supply
 from gateway.mappings.care.scene import Scene, words
+from gateway.privacy import labels
+from gateway.privacy.confidential import is_withheld
 from gateway.privacy.extent import PARENTS
 from gateway.records.statements import Json
 
@@ -54,10 +57,12 @@ def safe_contact(scene: Scene, said: tuple[str, ...]) -> Known:
 
 
 def confidential_address(scene: Scene) -> Known:
-    """Whether an address is marked confidential (PID-11): the address itself is not repeated here."""
-    addresses = scene.person.patient.get("address", [])
-    marked = any(entry.get("valueCode") == "CONF" for address in addresses for entry in address.get("extension", []))
-    return Known("Confidential address", "yes: write to or visit no other address" if marked else UNKNOWN)
+    """Whether an address is marked confidential (PID-11). It is not repeated here; whom it is withheld from is told whom to ask."""
+    patient = scene.person.patient
+    if not any_confidential(patient):
+        return Known("Confidential address", UNKNOWN)
+    withheld = is_withheld(labels.labels_of(patient))
+    return Known("Confidential address", "yes: ask the coordinator for it" if withheld else "yes: write to or visit no other address")
 
 
 def guardian(scene: Scene) -> Known:

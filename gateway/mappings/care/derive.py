@@ -15,6 +15,7 @@ from gateway.mappings.care.scene import Scene
 from gateway.mappings.care.service_requests import service_requests
 from gateway.mappings.care.task import tasks
 from gateway.privacy import labels, notice
+from gateway.privacy.confidential import is_withheld
 from gateway.records.record import PersonRecord, StayRecord
 from gateway.records.statements import Json
 from transitions.model import Transition
@@ -36,6 +37,8 @@ def derive(person: PersonRecord, stay: StayRecord, transition: Transition, conte
     theirs = (*set_by_others(scene), *other_plans(scene))
     told_in_plan = (*stay.parts, *theirs, *(request for _, request in requests))
     content = frozenset().union(*(labels.labels_of(each) for each in told_in_plan)) - labels.RANK.keys() - {notice.MARK}
+    if is_withheld(labels.labels_of(person.patient)):
+        content |= {labels.LOCATION}  # what the plan said before may have named the street
     derived = [
         ("care-plan", labelled(with_notice_of(handling, theirs), plan, content, [*transition.reasons, *(one.answer for one in to_know)])),
         ("care-team", labelled(handling, team)),

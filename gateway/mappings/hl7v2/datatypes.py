@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from gateway.fhir.confidential_address import MARK
 from gateway.mappings import tables
 from gateway.mappings.hl7v2 import keys
 from gateway.mappings.hl7v2.context import Context
@@ -18,6 +19,7 @@ _SYSTEMS = tables.targets("0396-coding-system")
 _NAME_USES = tables.targets("0200-name-type")
 _ADDRESS_USES = tables.targets("0190-address-type")
 _ADDRESS_TYPES = tables.column("0190-address-type", "kind")
+_CONFIDENTIAL = tables.column("0190-address-type", "confidential")
 _TELECOM_USES = tables.targets("0201-telecom-use")
 _TELECOM_SYSTEMS = tables.targets("0202-telecom-equipment")
 _EQUIPMENT_USES = tables.column("0202-telecom-equipment", "use")
@@ -242,7 +244,7 @@ def name(context: Context, xpn: Composite, default_use: str = "", first: int = 0
 def address(context: Context, xad: Composite, default_use: str = "") -> Json | None:
     """XAD -> Address. A street in parts (SAD) is one line; the county is the district."""
     found: Json = {}
-    kind = xad[6].upper()
+    kind = (context.local(xad[6], "address-type", "0190") or xad[6]).upper()
     use = _ADDRESS_USES.get(kind, default_use)
     if use:
         found["use"] = use
@@ -273,6 +275,8 @@ def address(context: Context, xad: Composite, default_use: str = "") -> Json | N
         found |= _validity_range(context, xad, 11)
     if xad[9]:
         found["extension"] = [{"url": _CENSUS_TRACT, "valueString": xad[9]}]
+    if kind in _CONFIDENTIAL:
+        found["extension"] = [MARK, *found.get("extension", ())]
     return found
 
 
