@@ -106,6 +106,7 @@ class AppointmentFacts(TypedDict, total=False):
     zone: str
     default_end: bool  # the end was taken from policy
     walk: str  # "in-person" | "telehealth" | "telephone" | ""
+    part2: bool  # told of by, or held in, a 42 CFR Part 2 program by the feed profile
 
 
 class Fragment(NamedTuple):

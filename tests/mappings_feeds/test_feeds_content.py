@@ -137,6 +137,7 @@ def test_units_services_and_the_house_tell_a_psychiatric_stay(lines: str, unit: 
 WHEN = "30|min|^^30^20260316100000"
 LOCAL = (
     # table | segment with the local code X9 | the element that it arrives in | the code as HL7's table has it | as its FHIR value set has it
+    ("address-type", "PID|1||1001||Quist^Ada||||||1 Elm St^^^^62701^^X9", "Patient.address", "CONF", "CONF"),
     ("admission-type", "PV1|1|I|BHU|X9", "Encounter.type", "E", "E"),
     ("allergen-type", "AL1|1|X9|7980^Penicillin", "AllergyIntolerance.category", "DA", "medication"),
     ("allergy-severity", "AL1|1|DA|7980^Penicillin|X9", "AllergyIntolerance.criticality", "SV", "high"),
@@ -216,6 +217,56 @@ def test_a_part_2_unit_is_withheld_from_agencies_and_an_attested_one_is_not() ->
     for unit in ("BHU", "*"):
         assert worklist(HERE + f'part2_units = ["{unit}"]', *stay, recipient="river") == []
     assert len(worklist(HERE + 'part2_units = ["SUD"]', *stay, recipient="river")) == 1
+
+
+PROGRAM = HERE + 'part2_units = ["4North"]\n[feed.segments]\n"ZDC-3" = "stay.unit"\n"ZFU-1" = "appointment.start"\n"ZFU-2" = "appointment.place"\n'
+PLAIN = (admitted(DIAGNOSIS), discharged(DIAGNOSIS))
+
+
+def in_field(number: int, value: str) -> bytes:
+    """The discharge with a value in one field of PV1."""
+    before, pv1, after = discharged(DIAGNOSIS).decode().partition(visit(discharged=DISCHARGED, disposition="01"))
+    fields = pv1.split("|")
+    fields[number] = value
+    return (before + "|".join(fields) + after).encode()
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        in_field(6, "4NORTH^2^B"),
+        in_field(11, "4North"),
+        in_field(37, "4NORTH"),
+        in_field(42, "4NORTH^2"),
+        discharged(DIAGNOSIS, "ZDC|||4NORTH"),
+        discharged(DIAGNOSIS, "ZDC|||BHU~4north"),
+        discharged(DIAGNOSIS, "ZDC|||BHU", "ZDC|||4NORTH"),
+    ],
+    ids=["prior", "temporary", "discharged to", "pending", "Z-segment", "second repetition", "second Z-segment"],
+)
+def test_a_part_2_unit_is_withheld_whichever_field_names_it(named: bytes) -> None:
+    assert len(worklist(PROGRAM, *PLAIN, recipient="river")) == 1
+    assert worklist(PROGRAM, PLAIN[0], named, recipient="river") == []
+    assert len(worklist(PROGRAM, PLAIN[0], named)) == 1  # the coordinator loses nobody
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        message("SIU^S12^SIU_S12", "20260310120000", "3", *county.BOOKED, "AIL|1||4NORTH^2"),
+        message("ADT^A08^ADT_A01", "20260310120000", "3", visit(discharged=DISCHARGED, disposition="01"), "ZFU|20260316100000|4NORTH"),
+        message("SIU^S12^SIU_S12", "20260310120000", "3", *county.BOOKED, "PV1|1|O|4NORTH"),
+        message("ORU^R01^ORU_R01", "20260310120000", "3", "PV1|1|O|4NORTH", "OBR|1|||44249-1^PHQ-9^LN", "OBX|1|NM|44261-6^PHQ-9^LN||21||||||F"),
+    ],
+    ids=["place of an appointment", "place of a Z-segment's", "visit of an appointment", "visit of a result"],
+)
+def test_what_is_told_of_a_part_2_unit_outside_of_a_stay_is_withheld_and_leaves_no_trace(more: bytes) -> None:
+    def seen(*messages: bytes, recipient: str = "river") -> dict[str, bytes]:
+        with told(PROGRAM, *messages) as (store, _), store.reading() as look:
+            return {f"{version.type}/{version.id}": version.body for version in look.export(recipient) if version.body}
+
+    assert seen(*PLAIN) == seen(*PLAIN, more)
+    assert seen(*PLAIN, recipient="*") != seen(*PLAIN, more, recipient="*")
 
 
 def test_substance_use_is_withheld_unless_the_source_attests_that_it_is_not_of_part_2() -> None:

@@ -62,6 +62,29 @@ def test_facts_of_the_stay_stand_above_the_standard_fields() -> None:
     assert resources(data, FOLLOW_UP)["Encounter"][0]["hospitalization"]["dischargeDisposition"]["coding"][0]["code"] == "aadvice"
 
 
+@pytest.mark.parametrize(
+    ("pv1", "line", "lists", "kinds"),
+    [
+        ("PV1|1|I|BHU", "ZDC|||POD4", {}, ("POD4", "psychiatric")),  # a name that nobody knows takes nothing from a sign
+        ("PV1|1|I|BHU", "ZDC|||^x", {}, ("BHU", "psychiatric")),
+        ("PV1|1|I|ICU", "ZDC|||POD4", {"other_units": ("ICU",)}, ("POD4", None)),
+        ("PV1|1|I|ICU", "ZDC|||POD4", {"facility_kind": "psychiatric", "other_units": ("ICU",)}, ("POD4", "psychiatric")),
+        ("PV1|1|I", "ZDC|||POD4", {"facility_kind": "other"}, ("POD4", "other")),
+        ("PV1|1|I|BHU", "ZDC|||ICU", {"other_units": ("ICU",)}, ("ICU", "other")),
+    ],
+)
+def test_a_unit_of_a_z_segment_is_known_as_one_of_pv1_is(pv1: str, line: str, lists: dict[str, object], kinds: tuple[str, str | None]) -> None:
+    (stay,) = said(message("ADT^A03", PID, pv1, line), "stay", replace(FOLLOW_UP, **lists))  # type: ignore[arg-type]
+    assert (stay.facts["unit"], stay.facts["unit_kind"]) == kinds
+
+
+def test_a_service_of_a_z_segment_that_nobody_knows_takes_nothing_from_a_psychiatric_one() -> None:
+    profile = replace(FOLLOW_UP, segments={"ZDC-2": "stay.service"}, psychiatric_services=("PSY",))
+    for line, found in (("ZDC||XYZ", ("XYZ", "psychiatric")), ("ZDC||^^L", ("PSY", "psychiatric")), ("ZDC||^Words", ("Words", "psychiatric"))):
+        (stay,) = said(message("ADT^A03", PID, "PV1|1|I|BHU|||||||PSY", line), "stay", profile)
+        assert (stay.facts["service"], stay.facts["service_kind"]) == found
+
+
 def test_without_the_profile_the_segment_says_nothing() -> None:
     assert said(message("ADT^A03", PID, PV1, "ZFU|F7||20261125140000"), "appointment") == []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from gateway.er7.reader import Segment
-from gateway.mappings.hl7v2 import administrative, described, orders, stay, team
+from gateway.mappings.hl7v2 import administrative, described, orders, programs, stay, team
 from gateway.mappings.hl7v2.context import Context
 from gateway.mappings.hl7v2.person import RESTRICTED
 from gateway.records.statements import Fragment, Json, Statement, StayFacts
@@ -44,11 +44,10 @@ def parts(context: Context, of_person: Parts, of_stay: Parts) -> None:
 def within(context: Context, pv1: Segment, parts: Parts) -> Parts:
     """Results with, in words, the visit that they were told in, where that has no number: which of the person's stays it is cannot be known.
 
-    The name of a Part 2 unit is not told so: what is said of a person outside of a stay is not withheld with it.
+    Of a Part 2 program's, the program is not named, and the label is: there is no stay with which they would be withheld.
     """
-    ward, units = context.text(pv1, 3).casefold(), context.profile.part2_units
-    if "*" in units or any(ward == one.casefold() for one in units):
-        return parts
+    if programs.names_one(context, pv1):
+        return {name: programs.labelled(group) for name, group in parts.items()}
     words = [stay.class_of(context, pv1).get("display", ""), *(one.get("display", "") for one in stay.mentioned(context, pv1))]
     visit: Json = {"encounter": {"display": ", ".join(word for word in words if word)}}
     if not visit["encounter"]["display"]:

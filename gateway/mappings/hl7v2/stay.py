@@ -154,12 +154,7 @@ def statement(
 
 def _feed(context: Context, facts: StayFacts) -> None:
     """What the feed's profile, EVN and MSH say of the stay beside its content."""
-    profile = context.profile
-    units = profile.part2_units
-    unit = (facts.get("unit") or "").casefold()
-    if units and ("*" in units or any(unit == one.casefold() for one in units)):
-        facts["part2"] = True
-    if profile.sud_attested:
+    if context.profile.sud_attested:
         facts["sud_attested"] = True
     if context.occurred:
         facts["event_at"] = context.occurred.text

@@ -11,7 +11,7 @@ from gateway.er7.dates import Moment
 from gateway.er7.reader import Segment
 from gateway.mappings import tables
 from gateway.mappings.feeds.zsegments import Place, placed
-from gateway.mappings.hl7v2 import appointment, clinical, datatypes, keys, shared
+from gateway.mappings.hl7v2 import appointment, clinical, datatypes, keys, programs, shared
 from gateway.mappings.hl7v2.context import Context, place
 from gateway.mappings.hl7v2.hospitalization import disposition
 from gateway.mappings.hl7v2.stay import kind_of
@@ -42,12 +42,20 @@ def add_to_stay(context: Context, statement: Statement) -> None:
             own["hospitalization"] = {**own.get("hospitalization", {}), "dischargeDisposition": coded}
         if when := _moment(context, segment, targets.get("stay.expected_discharge")):
             facts["expected_discharge"] = when.text
-        if said := _one(context, segment, targets.get("stay.unit")):
+        profile = context.profile
+        if (said := _one(context, segment, targets.get("stay.unit"))) and said[0]:
             facts["unit"] = said[0]
-            facts["unit_kind"] = kind_of(said[0], context.profile.psychiatric_units, context.profile.other_units) or None
-        if said := _one(context, segment, targets.get("stay.service")):
-            facts["service"] = said[0] or said[1]
-            facts["service_kind"] = kind_of(facts["service"] or "", context.profile.psychiatric_services, context.profile.other_services) or None
+            kind = kind_of(said[0], profile.psychiatric_units, profile.other_units)
+            facts["unit_kind"] = kind or _psychiatric(facts.get("unit_kind")) or profile.facility_kind or None
+        if (said := _one(context, segment, targets.get("stay.service"))) and (code := said[0] or said[1]):
+            facts["service"] = code
+            kind = kind_of(code, profile.psychiatric_services, profile.other_services)
+            facts["service_kind"] = kind or _psychiatric(facts.get("service_kind")) or None
+
+
+def _psychiatric(kind: str | None) -> str:
+    """A unit or service that the profile does not know takes nothing from one that it knows as psychiatric."""
+    return "psychiatric" if kind == "psychiatric" else ""
 
 
 def _raw(segment: Segment, where: Place | None) -> str:
@@ -58,9 +66,9 @@ def _raw(segment: Segment, where: Place | None) -> str:
 
 
 def _one(context: Context, segment: Segment, where: Place | None) -> Composite | None:
-    """The value: a whole field with its components, or one component by itself."""
+    """The value: a whole field with its components, in its first repetition, or one component by itself."""
     raw = _raw(segment, where)
-    return context.values[raw] if raw else None
+    return context.values[raw.split(context.message.delimiters.repetition, 1)[0]] if raw else None
 
 
 def _moment(context: Context, segment: Segment, where: Place | None) -> Moment | None:
@@ -132,6 +140,8 @@ def _about(context: Context, segment: Segment, targets: dict[str, Place], own: J
         participants.append({"actor": there, "status": "accepted"})
         facts["place"] = there.get("display", "")
         facts["place_kind"] = kind_of(said[0], context.profile.psychiatric_units, context.profile.other_units)
+        if programs.is_unit(context, said[0]):
+            facts["part2"] = True
     if participants:
         own["participant"] = participants
     if words := context.values.text(_raw(segment, targets.get("appointment.comment"))):
