@@ -156,10 +156,9 @@ def _first(case: Case, spell: _Spell) -> tuple[ClosedAs, datetime] | None:
 
 def _closings(case: Case, spell: _Spell) -> Iterator[tuple[datetime, ClosedAs]]:
     stay, policy = case.stay, case.policy
-    if case.disposition.fate == "died":
-        yield case.course.since, "died"
-    elif case.disposition.fate == "hospice":
-        yield case.course.since, "hospice"
+    if case.disposition.fate in ("died", "hospice"):
+        corrected = stay.disposition_recorded  # until then somebody may have been asked to act
+        yield case.course.since if corrected is None else utc(corrected), cast(ClosedAs, case.disposition.fate)
     if case.bookings and spell.emergency is None:
         first_day = start_of_day(local_day(spell.anchor, stay.zone), 1, stay.zone)
         for booking in case.bookings:

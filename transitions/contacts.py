@@ -10,7 +10,6 @@ from transitions.model import Contact, Evidence
 from transitions.policy import Policy
 from transitions.windows import local_day, utc
 
-
 _ONE_WAY = frozenset({"message", "letter"})
 """Sending says nothing of who has read it."""
 

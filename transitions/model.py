@@ -180,6 +180,7 @@ class Stay:
     reasons: tuple[Code, ...] = ()  # PV2-3, Encounter.reasonCode
     disposition: Code | None = None  # code: NUBC FL17 two digits, "" when unknown; text as sent. None: nothing was said
     disposition_kind: str = ""  # see transitions.dispositions
+    disposition_recorded: datetime | None = None  # when it was last said otherwise than with the discharge, by a correction; None: never
     facility_psychiatric: bool | None = None  # the feed profile says that the whole facility is (True) or is not (False)
     other_visits: tuple[Visit, ...] = ()
     observations: tuple[Observation, ...] = ()

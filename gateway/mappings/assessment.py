@@ -66,8 +66,8 @@ def _death(person: PersonRecord) -> tuple[bool, int | None, tuple[Source, ...]]:
     if patient.get("deceasedBoolean") or "deceasedDateTime" in patient:
         at = instant(patient.get("deceasedDateTime"))
         return True, at if at is not None or not person.death_sources else person.death_sources[0].recorded, person.death_sources[:1]
-    ended = [(each.course.discharged, each.course.discharge_sources) for each in person.stays if _fate(each) == "died"]
-    found = [(at, sources) for at, sources in ended if at is not None]
+    ended = [each.course for each in person.stays if _fate(each) == "died"]
+    found = [(max(each.discharged or 0, each.disposition_recorded or 0), each.discharge_sources) for each in ended]
     return (True, *min(found, key=itemgetter(0))) if found else (False, None, ())
 
 
@@ -106,6 +106,7 @@ def stay(
         admitted=_moment(course.admitted, zone),
         discharged=_moment(course.discharged, zone),
         discharge_recorded=_moment(course.discharge_recorded, zone),
+        disposition_recorded=_moment(course.disposition_recorded, zone),
         discharge_cancelled=_moment(course.discharge_cancelled, zone),
         error_recorded=_moment(course.error_recorded, zone),
         expected_discharge=_moment(course.expected_discharge, zone),

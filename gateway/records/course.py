@@ -45,6 +45,7 @@ class Stay:
     uncertain: str = ""
     uncertain_since: int | None = None
     tie: bool = False
+    disposition_recorded: int | None = None
     left: bool = False  # it went to another person or into another stay: what was said within it stands there
     last_cancel: OrderKey | None = None
 
@@ -72,6 +73,7 @@ class Stay:
             uncertain=self.uncertain,
             uncertain_since=self.uncertain_since,
             tie=self.tie,
+            disposition_recorded=self.disposition_recorded if self.state == "discharged" else None,
         )
 
 
@@ -98,6 +100,8 @@ def apply(stay: Stay, said: Said) -> None:
     """One more statement, recorded after all before it."""
     facts = said.statement.facts
     zone = str(facts.get("zone") or stay.facts.get("zone") or "UTC")
+    if "disposition" in facts and stay.state == "discharged" and _code(facts["disposition"]) != _code(stay.facts.get("disposition")):
+        stay.disposition_recorded = said.recorded
     for name in _LASTING:
         if name in facts:
             if facts[name] is None:
@@ -115,6 +119,10 @@ def apply(stay: Stay, said: Said) -> None:
         stay.admitted = at
     _place(stay, facts, at)
     _class(stay, effect)
+
+
+def _code(disposition: Any) -> str:
+    return str((disposition or {}).get("code") or "")
 
 
 def _class(stay: Stay, effect: str) -> None:
@@ -181,6 +189,8 @@ def _discharge(stay: Stay, said: Said, at: int, zone: str) -> None:
 
 
 def _end(stay: Stay, said: Said, when: int) -> None:
+    if stay.state != "discharged":
+        stay.disposition_recorded = None
     stay.state, stay.discharged, stay.discharge_recorded = "discharged", when, said.recorded
     stay.error_recorded = None
     stay.discharge_sources = [said.source]

@@ -41,6 +41,9 @@ _ENCOUNTER_STATUS = {
     "entered-in-error": "entered-in-error",
 }
 
+_NO_NAME: Json = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
+"""US Core (us-core-6) wants a name in parts, or this."""
+
 
 def reconcile(entries: list[Entry], identify: Identify) -> tuple[PersonRecord, ...]:
     """The people of a partition, in the order of their primary keys."""
@@ -145,8 +148,8 @@ def _patient(about: list[Said], person: Person, patient_id: str, identify: Ident
     patient = {"resourceType": "Patient", "id": patient_id, **{name: value for name, value in patient.items() if name not in ("resourceType", "id")}}
     if seen:
         patient["identifier"] = list(seen.values())
-    elif person.emptied and person.keys:
-        patient["identifier"] = [{"system": system, "value": value} for system, _, value in (key.partition("|") for key in person.keys)]
+    else:
+        patient["identifier"] = [_by_key(key) for key in (person.emptied and person.keys) or (person.primary,)]
     if _deleted(about):
         patient["active"] = False
     patient = complete(patient)
@@ -170,6 +173,12 @@ def _told_of_death(about: list[Said]) -> tuple[Source, ...]:
     return tuple(found)
 
 
+def _by_key(key: str) -> Json:
+    """The identifier of somebody who was given none: the key under which they are known here. US Core has no Patient without one."""
+    system, _, value = key.partition("|")
+    return {"system": system, "value": value}
+
+
 def _deleted(about: list[Said]) -> bool:
     """Whether the last word on the person is that the record is to be deleted (A29)."""
     return bool(about) and about[-1].statement.facts.get("effect") == "delete"
@@ -183,7 +192,7 @@ def _retired(key: str, survivor: str, identify: Identify) -> Json:
         "id": identify("Patient", key),
         "active": False,
         "identifier": [{"use": "old", "system": system, "value": value}],
-        "name": [{"text": "Merged record"}],
+        "name": [{"text": "Merged record", "extension": [_NO_NAME]}],
         "gender": "unknown",
         "link": [{"other": {"reference": survivor}, "type": "replaced-by"}],
     }
@@ -200,10 +209,11 @@ def _stay(stay: Stay, patient: str, identify: Identify) -> StayRecord:
     if course.discharged is not None:
         facts["discharged"] = _when(stay, "discharged", course.discharged)
     period = {name: value for name, value in (("start", facts["admitted"]), ("end", facts.get("discharged"))) if value}
-    ahead = encounter.pop("period", None) if stay.state == "planned" else None
-    encounter.pop("period", None)
-    if period := period or ahead:
+    ahead = encounter.pop("period", None)
+    if period:
         encounter["period"] = period
+    elif ahead and stay.state == "planned":
+        encounter["period"] = ahead
     if stay.state != "discharged" and "dischargeDisposition" in encounter.get("hospitalization", {}):
         rest = {name: value for name, value in encounter["hospitalization"].items() if name != "dischargeDisposition"}
         encounter["hospitalization"] = rest

@@ -59,6 +59,7 @@ class Course:
     uncertain: str = ""  # why it is uncertain that all of this is one stay; "" when it is not
     uncertain_since: int | None = None
     tie: bool = False  # a discharge and its cancellation could not be ordered
+    disposition_recorded: int | None = None  # a correction after the discharge said another disposition
 
 
 @dataclass(frozen=True, slots=True)

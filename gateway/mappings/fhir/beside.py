@@ -14,10 +14,9 @@ from gateway.mappings.fhir.content import base_of
 from gateway.records.statements import AppointmentFacts, Json
 
 DEFAULT_MINUTES = 60
-"""Length of an appointment that says neither its end nor its minutes: R4 wants both ends of one that is booked (app-3)."""
+"""Length of an appointment that says neither its end nor its minutes: R4 wants both ends, or neither (app-2)."""
 
 _WAYS = (("telehealth", ("telehealth", "telemedicine", "video", "virtual")), ("telephone", ("telephone", "phone")))
-_NEEDS_NO_TIMES = ("proposed", "cancelled", "waitlist")
 
 
 def appointment_facts(told: Told, given: Input, profile: FeedProfile, booked_by: str = "") -> AppointmentFacts:
@@ -44,7 +43,7 @@ def appointment_facts(told: Told, given: Input, profile: FeedProfile, booked_by:
 
 def with_end(resource: Json) -> tuple[Json, bool]:
     """The Appointment with an end, and whether it was taken from `DEFAULT_MINUTES`."""
-    if "end" in resource or "start" not in resource or resource.get("status") in _NEEDS_NO_TIMES:
+    if "end" in resource or "start" not in resource:
         return resource, False
     minutes = resource.get("minutesDuration")
     try:
