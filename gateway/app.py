@@ -211,6 +211,7 @@ def application(gateway: Gateway) -> FastAPI:
         audit=trail.add,
         changes=gateway.changes,
         limits=Limits(body=settings.http.max_body),
+        agencies=frozenset(each.id for each in settings.agency),
     )
     shown = pages.Services(
         store=store,

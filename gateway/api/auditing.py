@@ -18,7 +18,7 @@ from gateway.privacy.audit import Act, Disclosure
 from gateway.smart.access import Caller
 
 FEED = ("transitions",)
-"""The path of a call to the transitions feed, which is no resource type."""
+"""The path of a call to the transitions feed, which is no resource type; a decision's goes on from there."""
 
 
 def disclosed(services: Services, caller: Caller, call: Call, answer: Answer) -> Answer:
@@ -39,8 +39,8 @@ def disclosed(services: Services, caller: Caller, call: Call, answer: Answer) ->
 
 def _act(call: Call) -> Act:
     """What an interaction that showed something was."""
-    if call.path == FEED:
-        return "poll"
+    if call.path[:1] == FEED:
+        return "poll" if call.path == FEED else "update"
     match call.method, len(call.path):
         case "POST", _:
             return "create"

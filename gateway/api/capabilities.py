@@ -14,6 +14,10 @@ Json = dict[str, Any]
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 _RELEASED = "2026-11-22"
+_BESIDE = (
+    "Beside FHIR, as JSON: GET /api/transitions (the feed); POST /api/transitions/{id}/decisions (the coordinator's); "
+    "GET and PUT /api/agency (whether an agency takes new clients), /api/agencies/{id} for the coordinator."
+)
 PROCESS_MESSAGE = "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"
 
 
@@ -32,6 +36,7 @@ def statement(base_url: str) -> Json:
         "rest": [
             {
                 "mode": "server",
+                "documentation": _BESIDE,
                 "security": _security(base_url),
                 "resource": [_resource(type) for type in search.searchable()],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],

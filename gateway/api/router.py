@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, HTTPException, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from gateway.api import bundles, capabilities, feed, reading, writing
+from gateway.api import bundles, capabilities, decisions, feed, openings, reading, writing
 from gateway.api.access import view
 from gateway.api.answers import FHIR_JSON, Answer, failure
 from gateway.api.auditing import FEED, disclosed
@@ -122,6 +122,16 @@ def _operations(routes: APIRouter, services: Services) -> None:
         call = await call_of(request, services.limits.body, *FEED)
         return disclosed(services, caller, call, await feed.transitions(services, caller, call))
 
+    async def decide(request: Request, id: str) -> Response:
+        caller, call = await _asked(services, request, *FEED, id, "decisions")
+        return disclosed(services, caller, call, await decisions.decide(services, caller, call))
+
+    async def own_opening(request: Request) -> Response:
+        return await openings.opening(services, *await _asked(services, request, "agency"))
+
+    async def opening(request: Request, id: str) -> Response:
+        return await openings.opening(services, *await _asked(services, request, "agencies", id))
+
     async def alive() -> Response:
         return Response(b"ok\n", media_type="text/plain")
 
@@ -138,5 +148,8 @@ def _operations(routes: APIRouter, services: Services) -> None:
         return Response(told, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     routes.add_api_route("/api/transitions", transitions, methods=["GET", "HEAD"], response_class=Response)
+    routes.add_api_route("/api/transitions/{id}/decisions", decide, methods=["POST"], response_class=Response)
+    routes.add_api_route("/api/agency", own_opening, methods=["GET", "HEAD", "PUT"], response_class=Response)
+    routes.add_api_route("/api/agencies/{id}", opening, methods=["GET", "HEAD", "PUT"], response_class=Response)
     for path, endpoint in (("/healthz", alive), ("/readyz", ready), ("/metrics", metrics)):
         routes.add_api_route(path, endpoint, methods=["GET", "HEAD"], response_class=Response)

@@ -90,6 +90,7 @@ class Services:
     audit: Audit
     changes: Changes = field(default_factory=Changes)
     limits: Limits = field(default_factory=Limits)
+    agencies: frozenset[str] = frozenset()  # the ids of those that are configured
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
 
     @property

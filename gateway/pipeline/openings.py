@@ -15,12 +15,14 @@ import orjson
 
 from gateway.mappings.care.context import task_id
 from gateway.mappings.decisions import POLICY, translate_decision
-from gateway.mappings.openings import read_opening
+from gateway.mappings.openings import opening_json, read_opening
 from gateway.pipeline.configuration import Configuration
+from gateway.pipeline.received import Received
 from gateway.pipeline.results import Turn
 from gateway.records.codec import encode
 from gateway.records.times import moment
-from gateway.store.interface import Input, SharedRow, Writer
+from gateway.store.interface import Filter, Input, Reader, SharedRow, Writer
+from transitions.openings import Opening
 from transitions.routing import PASSED_OVER
 
 OPENING = "opening"
@@ -30,6 +32,17 @@ OPENING = "opening"
 def opening_name(agency: str) -> str:
     """By which an agency's openings are found among the inputs, and the newest of them among the shared words."""
     return f"{OPENING}/{agency}"
+
+
+def opening_input(agency: str, opening: Opening, by: str) -> Received:
+    """An agency's word as an input; `by` is who gave it."""
+    return Received(OPENING, orjson.dumps({"agency": agency, **opening_json(opening)}), about={"by": by, "request": uuid.uuid4().hex})
+
+
+def opening_now(reader: Reader, agency: str) -> Opening:
+    """An agency's newest word on itself. One that never said anything is open."""
+    newest = next(reader.messages(Filter(state="processed", identifier=opening_name(agency), limit=1)), None)
+    return Opening(open=True) if newest is None else read_opening(orjson.loads(newest.raw))
 
 
 def remember_opening(writer: Writer, row: Input) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -133,15 +135,25 @@ def test_a_person_may_route_to_a_closed_agency() -> None:
         assert same_after_rebuild(store, LIVE + HOUR)
 
 
-def test_a_rebuild_and_a_replay_of_everything_keep_agencies_closed() -> None:
+def replayed(store: Store, backwards: bool) -> None:
+    with store.reading() as reader:
+        numbers = [row.id for row in reader.messages(Filter(oldest_first=not backwards))]
+    assert {outcome.state for _, outcome in replay_all(store, numbers, LIVE, TWO)} == {"processed"}
+
+
+REPAIRS: list[Callable[[Store], object]] = [
+    lambda store: rebuild(store, TWO, LIVE),
+    lambda store: replayed(store, backwards=False),
+    lambda store: replayed(store, backwards=True),
+]
+
+
+@pytest.mark.parametrize("repair", REPAIRS, ids=["rebuild", "replay", "replay backwards"])
+def test_however_the_inbox_is_gone_through_again_an_agency_is_as_it_last_said(repair: Callable[[Store], object]) -> None:
     with memory_folder() as folder, store_at(folder, TWO) as store:
         says(store, "river", LIVE - 2 * DAY, True)
         says(store, "river", LIVE - DAY, False)
-        rebuild(store, TWO, LIVE)
-        with store.reading() as reader:
-            numbers = [row.id for row in reader.messages(Filter(oldest_first=True))]
-        for numbers_again in (numbers, numbers[::-1]):
-            assert {outcome.state for _, outcome in replay_all(store, numbers_again, LIVE, TWO)} == {"processed"}
+        repair(store)
         feed(store, [A03], LIVE, TWO)
         assert whose(store) == [("harbor", None)]
 
