@@ -80,12 +80,19 @@ def test_a_consent_opens_it_to_the_one_it_names_and_leaves_nothing_behind_when_i
     assert telling(attacked, attacked.river, patient) == []
 
 
-def test_a_merge_and_another_hospitals_unmarked_word_do_not_open_it(attacked: Town) -> None:
+def test_another_hospitals_unmarked_word_does_not_open_it(attacked: Town) -> None:
     who = Hidden("5005", "Marsh^Lea", "62707")
     patient = attacked.discharged(who)
-    attacked.send("ADT^A04^ADT_A01", Client("5005", "Marsh^Lea", "62707"), pv1("MED3", "V5005B", attacked.at, kind="O"))
-    second = Hidden("5006", "Marsh^L", "62707")
+    plain = Hidden("5005", "Marsh^Lea", "62707")
+    plain.kind = "H"
+    attacked.send("ADT^A04^ADT_A01", plain, pv1("LAB", "C5005", attacked.at, kind="O"), facility="CEDAR")
+    assert telling(attacked, attacked.river, patient) == []
+
+
+def test_a_merge_does_not_open_it(attacked: Town) -> None:
+    who, second = Hidden("5006", "Marsh^Lena", "62707"), Hidden("5007", "Marsh^L", "62707")
     second.kind = "H"
-    attacked.send("ADT^A04^ADT_A01", second, pv1("MED3", "V5006", attacked.at, kind="O"))
-    attacked.send("ADT^A40^ADT_A39", who, "MRG|5006^^^STMARY^MR")
+    patient = attacked.discharged(who)
+    attacked.send("ADT^A04^ADT_A01", second, pv1("MED3", "V5007", attacked.at, kind="O"))
+    attacked.send("ADT^A40^ADT_A39", who, "MRG|5007^^^STMARY^MR")
     assert telling(attacked, attacked.river, patient) == []
