@@ -20,8 +20,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from gateway.store import sql
 from gateway.store.interface import ALL, Change, Input, NewVersion, TransitionRow
-from gateway.store.sqlite import SqliteStore, open_sqlite, sql
+from gateway.store.sqlite import SqliteStore, open_sqlite
 
 AGENCY = "river-cmhc"
 RESOURCES = 20

@@ -101,7 +101,7 @@ Index("statement_partition", statement.c.partition)
 Index("statement_input", statement.c.input)
 
 # A resource's id as an integer; the partition that claims it (0 for shared ones, null while nobody does, during a rebuild); its newest version for
-# each recipient with what is indexed of it, packed (gateway.store.sqlite.heads): the writer's own memory, in one row however many recipients.
+# each recipient with what is indexed of it, packed (gateway.store.heads): the writer's own memory, in one row however many recipients.
 resource = _table(
     "resource",
     _column("id", key=True),

@@ -154,7 +154,7 @@ def test_the_installation_key_is_made_once(tmp_path: Path) -> None:
 
 def test_reading_does_not_depend_on_how_much_history_there_is() -> None:
     """The plans of what pollers and case managers ask: an index each, no sorting and no scan."""
-    from gateway.store.sqlite import sql
+    from gateway.store import sql
 
     plans = {
         sql.FEED: (1, 5, 10),

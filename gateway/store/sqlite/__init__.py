@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.errors import Usage
+from gateway.store import sql
+from gateway.store.credentials import SqlCredentials
 from gateway.store.interface import Reader, Writer
 from gateway.store.migrate import REVISION, migrate_sqlite, stored_revision
+from gateway.store.reader import SqlReader
 from gateway.store.serving import is_being_served, lock_for_serving
-from gateway.store.sqlite import sql
 from gateway.store.sqlite.connection import CACHE_KIB, connect, create_private, translated
-from gateway.store.sqlite.credentials import SqliteCredentials
-from gateway.store.sqlite.names import Names, recipients, words
-from gateway.store.sqlite.reader import SqliteReader
+from gateway.store.sqlite.names import names
 from gateway.store.sqlite.turns import Turns
 from gateway.store.sqlite.writer import writing
 
@@ -38,7 +38,7 @@ class SqliteStore:
         self._writer = connect(path, busy, cache_kib=CACHE_KIB)
         self._idle: list[_ReadConnection] = []
         self._closed = False
-        self.credentials = SqliteCredentials(self._write_connection, self._read_connection)
+        self.credentials = SqlCredentials(self._write_connection, self._read_connection)
 
     @contextmanager
     def write(self, now: int) -> Iterator[Writer]:
@@ -106,8 +106,7 @@ class _ReadConnection:
     def __init__(self, path: Path, busy: float) -> None:
         self.connection = connect(path, busy)
         self.connection.execute("PRAGMA query_only = ON")
-        names: tuple[Names, Names] = (recipients(self.connection), words(self.connection))
-        self.reader = SqliteReader(self.connection, *names)
+        self.reader = SqlReader(self.connection, *names(self.connection), self.connection.execute)
 
 
 def open_sqlite(path: Path, *, busy: float = 5.0) -> SqliteStore:

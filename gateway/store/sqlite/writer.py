@@ -9,15 +9,15 @@ from contextlib import contextmanager
 import orjson
 
 from gateway.errors import Unavailable
+from gateway.store import sql
 from gateway.store.interface import HOUR, Change, Head, Input, NewVersion, SharedRow, TransitionRow
-from gateway.store.sqlite import sql
+from gateway.store.resources import Resources
+from gateway.store.rows import SHARED_PARTITION, input_of, key_hash
 from gateway.store.sqlite.connection import translated
-from gateway.store.sqlite.names import recipients, words
-from gateway.store.sqlite.pending import Pending
-from gateway.store.sqlite.resources import Resources
-from gateway.store.sqlite.rows import SHARED_PARTITION, input_of, key_hash
-from gateway.store.sqlite.transitions import Transitions
+from gateway.store.sqlite.names import names
+from gateway.store.sqlite.pending import SqlitePending
 from gateway.store.sqlite.turns import Turns
+from gateway.store.transitions import Transitions
 
 
 class SqliteWriter:
@@ -25,30 +25,25 @@ class SqliteWriter:
 
     def __init__(self, connection: sqlite3.Connection, now: int) -> None:
         self._connection, self._now = connection, now
-        self._recipients, self._words = recipients(connection), words(connection)
-        self._pending = Pending(connection)
-        self._resources = Resources(connection, self._pending, self._recipients, self._words, self._next_position)
-        self._transitions = Transitions(connection, self._pending, self._recipients, self._next_position)
+        self._recipients, self._words = names(connection)
+        self._pending = SqlitePending(connection)
+        self._positions = _Positions(connection, now)
+        self._ids = _Ids(connection, sql.LAST_RESOURCE), _Ids(connection, sql.LAST_TRANSITION)
+        self._resources = Resources(connection, self._pending, self._recipients, self._words, self._positions, self._ids[0].next)
+        self._transitions = Transitions(connection, self._pending, self._recipients, self._positions, self._ids[1].next)
         self._bound: dict[str, int] = {}
         self._added: set[int] = set()
         self._doomed = False
-        row = connection.execute(sql.LAST_POSITION).fetchone()
-        self._stored_position = self._position = 0 if row is None else int(row[0])
-
-    def _next_position(self) -> int:
-        self._position = max(self._now, self._position + 1)
-        return self._position
 
     def tick(self) -> int:
-        return self._next_position()
+        return self._positions.next()
 
     def finish(self) -> None:
         """The last statement before COMMIT."""
         if self._doomed or not self._connection.in_transaction:
             raise Unavailable("The store could not take everything, and so took nothing", advice="Send again later.")
         self._pending.write()
-        if self._position != self._stored_position:
-            self._connection.execute(sql.SET_POSITION, (self._position,))
+        self._positions.keep()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -74,6 +69,8 @@ class SqliteWriter:
         self._bound.clear()
         self._resources.forget()
         self._transitions.forget()
+        for ids in self._ids:
+            ids.forget()
 
     # --- the inbox
 
@@ -208,6 +205,46 @@ class SqliteWriter:
     def due(self, now: int, limit: int) -> list[int]:
         self._pending.write()
         return [row[0] for row in self._connection.execute(sql.DUE, (now, limit))]
+
+
+class _Positions:
+    """See `connection.Positions`. The one that writes has the last position, so none is provisional."""
+
+    def __init__(self, connection: sqlite3.Connection, now: int) -> None:
+        row = connection.execute(sql.LAST_POSITION).fetchone()
+        self._connection, self._now = connection, now
+        self._stored = self._last = 0 if row is None else int(row[0])
+
+    def next(self) -> int:
+        self._last = max(self._now, self._last + 1)
+        return self._last
+
+    def settled(self, position: int) -> int:
+        return position
+
+    def keep(self) -> None:
+        """Stores the last one."""
+        if self._last != self._stored:
+            self._connection.execute(sql.SET_POSITION, (self._last,))
+
+
+class _Ids:
+    """Row ids that are needed before their rows are written: above the last one stored."""
+
+    def __init__(self, connection: sqlite3.Connection, last: str) -> None:
+        self._connection, self._statement = connection, last
+        self._last: int | None = None
+
+    def next(self) -> int:
+        """The next one."""
+        if self._last is None:
+            self._last = int(self._connection.execute(self._statement).fetchone()[0] or 0)
+        self._last += 1
+        return self._last
+
+    def forget(self) -> None:
+        """After a rollback."""
+        self._last = None
 
 
 def _outcome(input: Input) -> tuple[object, ...]:

@@ -1,5 +1,9 @@
 # ruff: noqa: S608, S105 — every part below is a constant of this module, and "token" here is a table
-"""Every fixed statement that the SQLite store runs, each with its purpose. (`reader.search` and `reader.messages` compose theirs from parts.)"""
+"""Every fixed statement that a store runs, each with its purpose, as SQLite writes it.
+(`reader.search` and `reader.messages` compose theirs from parts.)
+
+PostgreSQL runs the same: `gateway.store.postgres.dialect` turns a statement into its words, and has others for what is written many rows at once.
+"""
 
 # --- positions and names
 
@@ -51,7 +55,7 @@ DROP_IDENTIFIER = "DELETE FROM input_identifier WHERE value = ? AND input = ?"
 
 HEAR = (
     "INSERT INTO heard (feed, hour, inputs, quarantined, last) VALUES (?, ?, 1, ?, ?) ON CONFLICT (feed, hour) DO UPDATE "
-    "SET inputs = inputs + 1, quarantined = quarantined + excluded.quarantined, last = max(last, excluded.last)"
+    "SET inputs = heard.inputs + 1, quarantined = heard.quarantined + excluded.quarantined, last = max(heard.last, excluded.last)"
 )
 """A feed was heard."""
 FEEDS = "SELECT DISTINCT feed FROM heard ORDER BY feed"
@@ -107,7 +111,8 @@ ADD_VERSION = "INSERT INTO version (resource, recipient, number, type, position,
 ADD_TERM = "INSERT INTO term (parameter, value, resource) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 DROP_TERM = "DELETE FROM term WHERE parameter = ? AND value = ? AND resource = ?"
 COUNT_REFERENCE = (
-    "INSERT INTO reference (recipient, target, count) VALUES (?, ?, ?) ON CONFLICT (recipient, target) DO UPDATE SET count = count + excluded.count"
+    "INSERT INTO reference (recipient, target, count) VALUES (?, ?, ?) "
+    "ON CONFLICT (recipient, target) DO UPDATE SET count = reference.count + excluded.count"
 )
 """One more, or one less, of the versions that a recipient sees refers to a shared resource."""
 REFERS = "SELECT 1 FROM reference WHERE recipient = ? AND target = ? AND count > 0"
@@ -164,7 +169,9 @@ OF_RESOURCES = (
 WITH_TERM = "SELECT DISTINCT resource FROM term WHERE parameter = ? AND value IN ({0})"
 WITH_ID = "SELECT id AS resource FROM resource WHERE name IN ({0}) AND type = ?"
 IN_PARTITION = "SELECT id AS resource FROM resource WHERE partition = ?"
-GET_BODY = "SELECT json FROM body WHERE position = ?"
+GET_BODIES = "SELECT position, json FROM body WHERE position IN ({0})"
+CONTAINS = "instr(r.bytes, ?) > 0"
+"""Are the bytes received anywhere these?"""
 TYPES_OF = "SELECT DISTINCT w.name FROM word w WHERE EXISTS (SELECT 1 FROM version v WHERE v.recipient = ? AND v.type = w.id) ORDER BY w.name"
 FEED = f"SELECT {TRANSITION_COLUMNS} FROM transition t WHERE t.recipient = ? AND t.position > ? ORDER BY t.position LIMIT ?"
 FEED_POSITION = "SELECT max(position) FROM transition WHERE recipient = ?"

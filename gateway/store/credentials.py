@@ -1,9 +1,8 @@
-"""Clients, tokens and spent assertions on SQLite: a connection of their own, each call a transaction."""
+"""Clients, tokens and spent assertions: each call a transaction of its own."""
 
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,17 +10,18 @@ from typing import Any
 
 import orjson
 
+from gateway.store import sql
+from gateway.store.connection import Connection
 from gateway.store.interface import ClientRow, TokenRow
-from gateway.store.sqlite import sql
 
 
-class SqliteCredentials:
+class SqlCredentials:
     """See `interface.Credentials`. `writing` gives a connection inside a write transaction, `reading` one to look at."""
 
     def __init__(
         self,
-        writing: Callable[[], AbstractContextManager[sqlite3.Connection]],
-        reading: Callable[[], AbstractContextManager[sqlite3.Connection]],
+        writing: Callable[[], AbstractContextManager[Connection]],
+        reading: Callable[[], AbstractContextManager[Connection]],
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._writing, self._reading, self._wall_clock = writing, reading, wall_clock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -39,11 +39,16 @@ NEVER = Current(0, 0, None, "", NO_TERMS)
 """The head of what a recipient never had: it differs from a deleted one only in the number to go on from."""
 
 
-def pack_heads(heads: Mapping[int, Current]) -> tuple[bytes, bytes]:
-    """(heads, terms): terms are the distinct lines; a head ends with the number of its line."""
+def distinct_terms(heads: Mapping[int, Current]) -> bytes:
+    """The distinct lines of terms, in the order in which heads first have them."""
+    return b"\n".join(dict.fromkeys(head.terms for head in heads.values()))
+
+
+def pack_heads(heads: Mapping[int, Current], settled: Callable[[int], int]) -> tuple[bytes, bytes]:
+    """(heads, terms): terms are the distinct lines; a head ends with the number of its line. `settled` gives the final place of a position."""
     lines: dict[bytes, int] = {}
     packed = [
-        (recipient, number, position, body, digest, lines.setdefault(terms, len(lines)))
+        (recipient, number, settled(position), None if body is None else settled(body), digest, lines.setdefault(terms, len(lines)))
         for recipient, (number, position, body, digest, terms) in heads.items()
     ]
     return orjson.dumps(packed), b"\n".join(lines)

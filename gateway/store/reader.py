@@ -1,33 +1,31 @@
-"""A consistent look at an SQLite store."""
+"""A consistent look at a store, whatever database keeps it."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from gateway.store import sql
+from gateway.store.connection import Connection, Rows
+from gateway.store.heads import unpack_heads, unpack_terms
 from gateway.store.interface import ALL, Filter, Heard, Input, TransitionRow, Version
-from gateway.store.sqlite import sql
-from gateway.store.sqlite.connection import translated
-from gateway.store.sqlite.heads import unpack_heads, unpack_terms
-from gateway.store.sqlite.names import Names
-from gateway.store.sqlite.rows import indexed, input_of, transition_of
+from gateway.store.names import Names
+from gateway.store.rows import indexed, input_of, transition_of
 
 _RARE = 2000
 """A term with at most so many resources is looked up first and its resources sorted; else the type is walked in order of position."""
 
 _FOREVER = 2**63 - 1
 
-_EVERYTHING = -1
-"""SQLite's word for no limit."""
+_BODIES_AT_ONCE = 100
 
 
-class SqliteReader:
-    """See `interface.Reader`. Lives inside a read transaction."""
+class SqlReader:
+    """See `interface.Reader`. Lives inside a read transaction. `walk` runs a statement whose rows are fetched as they are asked for."""
 
-    def __init__(self, connection: sqlite3.Connection, recipients: Names, words: Names) -> None:
-        self._connection, self._recipients, self._words = connection, recipients, words
+    def __init__(self, connection: Connection, recipients: Names, words: Names, walk: Callable[..., Rows]) -> None:
+        self._connection, self._recipients, self._words, self._walk = connection, recipients, words, walk
 
     def _rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         return self._connection.execute(statement, parameters).fetchall()
@@ -73,12 +71,12 @@ class SqliteReader:
             sets.append((sql.IN_PARTITION, (partition,)))
         first = self._rarest(sets)
         if first is None:
-            rows = self._connection.execute(sql.IN_ORDER, bounds)
+            rows = self._walk(sql.IN_ORDER, bounds)
         else:
             rows = self._connection.execute(sql.OF_RESOURCES.format(first[0]), (*first[1], *bounds))
         wanted = [(parameter, frozenset(values)) for parameter, values in terms]
         matching = (row for row in rows if _matches(owner, row, wanted) and (partition is None or row[5] == partition))
-        return [self._with_body(row) for row in islice(matching, limit)]
+        return list(self._with_bodies(islice(matching, limit)))
 
     def _resources_with(self, kind: int, type: str, parameter: str, values: Sequence[str]) -> tuple[str, tuple[object, ...]]:
         """A query for the resources of which somebody's head has the term, and its parameters."""
@@ -91,22 +89,23 @@ class SqliteReader:
         """The smallest set, if it is small enough to begin with."""
         best, least = None, _RARE + 1
         for subquery, values in sets:
-            count = self._rows(f"SELECT count(*) FROM ({subquery} LIMIT ?)", *values, least)[0][0]  # noqa: S608
+            count = self._rows(f"SELECT count(*) FROM ({subquery} LIMIT ?) found", *values, least)[0][0]  # noqa: S608
             if count < least:
                 best, least = (subquery, values), count
         return best
 
-    def _with_body(self, row: Sequence[Any]) -> Version:
-        type, id, number, position, stored, partition, *_ = row
-        return self._version((type, id, number, position, self._rows(sql.GET_BODY, stored)[0][0], partition))
+    def _with_bodies(self, rows: Iterator[Sequence[Any]]) -> Iterator[Version]:
+        while page := list(islice(rows, _BODIES_AT_ONCE)):
+            stored = {row[4] for row in page}
+            bodies = dict(self._rows(sql.GET_BODIES.format(", ".join("?" * len(stored))), *stored))
+            for type, id, number, position, body, partition, *_ in page:
+                yield self._version((type, id, number, position, bodies[body], partition))
 
     def export(self, recipient: str, type: str | None = None) -> Iterator[Version]:
         owner = self._recipients.known(recipient)
         types = [name for (name,) in self._rows(sql.TYPES_OF, owner)] if type is None else [type]
-        with translated():
-            for name in types:
-                for row in self._connection.execute(sql.IN_ORDER, (owner, self._words.known(name), -1, _FOREVER)):
-                    yield self._with_body(row)
+        for name in types:
+            yield from self._with_bodies(iter(self._walk(sql.IN_ORDER, (owner, self._words.known(name), -1, _FOREVER))))
 
     # --- transitions
 
@@ -121,7 +120,7 @@ class SqliteReader:
             statement = sql.WORKLIST_BOTH if status else sql.WORKLIST_FLAGGED
         else:
             statement = sql.WORKLIST_STATUS if status else sql.WORKLIST_ALL
-        parameters = [self._recipients.known(recipient), *([status] if status else []), _EVERYTHING if limit is None else limit, offset]
+        parameters = [self._recipients.known(recipient), *([status] if status else []), _FOREVER if limit is None else limit, offset]
         rows = self._rows(statement, *parameters)
         return [transition_of(recipient, row) for row in rows]
 
@@ -132,14 +131,14 @@ class SqliteReader:
     # --- the inbox
 
     def messages(self, filter: Filter) -> Iterator[Input]:
-        conditions, parameters = ["1"], []
+        conditions, parameters = ["1 = 1"], []
         for condition, value in (
             ("i.state = ?", filter.state),
             ("i.feed = ?", filter.feed),
             ("i.received >= ?", filter.since),
             ("i.control_id = ?", filter.control_id),
             ("i.id IN (SELECT input FROM input_identifier WHERE value = ?)", filter.identifier),
-            ("instr(r.bytes, ?) > 0", filter.contains),
+            (sql.CONTAINS, filter.contains),
             ("i.id < ?", filter.before),
         ):
             if value not in (None, "", b""):
@@ -149,9 +148,8 @@ class SqliteReader:
             f"SELECT {sql.INPUT_COLUMNS} {sql.INPUT_FROM} WHERE {' AND '.join(conditions)} "
             f"ORDER BY i.id {'ASC' if filter.oldest_first else 'DESC'} LIMIT ?"
         )
-        with translated():
-            for row in self._connection.execute(statement, (*parameters, _EVERYTHING if filter.limit is None else filter.limit)):
-                yield input_of(row)
+        for row in self._walk(statement, (*parameters, _FOREVER if filter.limit is None else filter.limit)):
+            yield input_of(row)
 
     def feeds(self) -> list[str]:
         return [row[0] for row in self._rows(sql.FEEDS)]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
+from gateway.store import sql
+from gateway.store.connection import Connection, Pending, Positions
+from gateway.store.heads import NEVER, NO_TERMS, Current, distinct_terms, pack_heads, pack_terms, terms_of_lines, unpack_heads, unpack_terms
 from gateway.store.interface import ALL, REFERS, Head, NewVersion, Terms
-from gateway.store.sqlite import sql
-from gateway.store.sqlite.heads import NEVER, NO_TERMS, Current, pack_heads, pack_terms, terms_of_lines, unpack_heads, unpack_terms
-from gateway.store.sqlite.names import Names
-from gateway.store.sqlite.pending import Pending
-from gateway.store.sqlite.rows import SHARED_PARTITION, body_digest, indexed
+from gateway.store.names import Names
+from gateway.store.rows import SHARED_PARTITION, body_digest, indexed
 
 _REMEMBERED = 20_000
 """Resources that are remembered within a transaction before all are forgotten (a rebuild is one long transaction)."""
@@ -18,7 +18,7 @@ _REMEMBERED = 20_000
 _REFERS = f'"{REFERS}"'.encode()
 
 
-class _Resource:
+class Resource:
     """A resource and its heads by recipient's number. `indexed`: the distinct lines of terms as the index has them; `new`: no row yet."""
 
     __slots__ = ("heads", "id", "indexed", "name", "new", "partition", "type")
@@ -32,29 +32,34 @@ class _Resource:
 class Resources:
     """Appends versions. What is remembered within the transaction is what will be stored once `pending` is written."""
 
-    def __init__(self, connection: sqlite3.Connection, pending: Pending, recipients: Names, words: Names, next_position: Callable[[], int]) -> None:
+    def __init__(
+        self, connection: Connection, pending: Pending, recipients: Names, words: Names, positions: Positions, new_id: Callable[[], int]
+    ) -> None:
         self._connection, self._pending = connection, pending
-        self._recipients, self._words, self._next_position = recipients, words, next_position
-        self._known: dict[tuple[str, str], _Resource] = {}
-        self._loaded: dict[int, list[_Resource]] = {}
-        self._last_id: int | None = None
+        self._recipients, self._words, self._positions, self._new_id = recipients, words, positions, new_id
+        self._known: dict[tuple[str, str], Resource] = {}
+        self._loaded: dict[int, list[Resource]] = {}
+        self._changed: dict[int, Resource] = {}
+        self._references: list[tuple[int, str, int]] = []
+        pending.before_writing(self._complete)
 
     def forget(self) -> None:
         """After a rollback, a join, a clearing: read everything again."""
         self._known.clear()
         self._loaded.clear()
-        self._last_id = None
+        self._changed.clear()
+        self._references.clear()
 
-    def load(self, partition: int) -> list[_Resource]:
+    def load(self, partition: int) -> list[Resource]:
         """The partition's resources, read once."""
         loaded = self._loaded.get(partition)
         if loaded is None:
-            if len(self._known) > _REMEMBERED:
+            if partition == SHARED_PARTITION or len(self._known) > _REMEMBERED:
+                self._pending.write()
                 self.forget()
-            self._pending.write()
             rows = self._connection.execute(sql.RESOURCES_OF_PARTITION, (partition,))
             word = self._words.name
-            loaded = [_Resource(id, word(type), name, partition, heads, terms) for id, type, name, heads, terms in rows]
+            loaded = [Resource(id, word(type), name, partition, heads, terms) for id, type, name, heads, terms in rows]
             self._loaded[partition] = loaded
             self._known.update(((resource.type, resource.name), resource) for resource in loaded)
         return loaded
@@ -69,7 +74,7 @@ class Resources:
         self._pending.write()
         rows = self._connection.execute(sql.ORPHANS).fetchall()
         word = self._words.name
-        heads = (head for id, type, *row in rows for head in self._heads_of(_Resource(id, word(type), row[0], None, row[1], row[2])))
+        heads = (head for id, type, *row in rows for head in self._heads_of(Resource(id, word(type), row[0], None, row[1], row[2])))
         return sorted((head for head in heads if head.digest), key=lambda head: head.position)
 
     def append(self, partition: int, versions: Iterable[NewVersion], *, whole: bool = False) -> None:
@@ -81,8 +86,10 @@ class Resources:
         batch = _Batch()
         listed: set[tuple[int, int]] = set()
         known = self._known
+        versions = list(versions)
+        self._find_all({(type, id) for _, type, id, _, _ in versions if (type, id) not in known})
         for name, type, id, body, terms in versions:
-            resource = known.get((type, id)) or self._find(type, id)
+            resource = known.get((type, id))
             if resource is None:
                 if body is None:
                     continue
@@ -111,35 +118,43 @@ class Resources:
                 changed.append(f"{version.type}/{version.id}")
         if changed:
             others = [number for number in self._recipients.numbers() if number != everyone]
-            self._follow((recipient, reference) for reference in changed for recipient in others)
+            self._references += [(recipient, reference, 0) for reference in changed for recipient in others]
 
     # --- what is known
 
-    def _find(self, type: str, name: str) -> _Resource | None:
-        resource = self._known.get((type, name))
-        if resource is None:
-            row = self._connection.execute(sql.FIND_RESOURCE, (name, self._words.number(type))).fetchone()
-            if row is None:
-                return None
-            id, partition, heads, terms = row
-            resource = self._known[type, name] = _Resource(id, type, name, partition, heads, terms)
-        return resource
+    def _find(self, type: str, name: str) -> Resource | None:
+        if (type, name) not in self._known:
+            self._find_all([(type, name)])
+        return self._known.get((type, name))
 
-    def _heads_of(self, resource: _Resource) -> Iterable[Head]:
+    def _find_all(self, names: Iterable[tuple[str, str]]) -> None:
+        """Reads those resources that exist."""
+        for type, name in names:
+            row = self._connection.execute(sql.FIND_RESOURCE, (name, self._words.number(type))).fetchone()
+            if row is not None:
+                self._remember(type, name, row)
+
+    def _remember(self, type: str, name: str, row: Sequence[Any]) -> None:
+        id, partition, heads, terms = row
+        self._known[type, name] = Resource(id, type, name, partition, heads, terms)
+
+    def _referred(self, references: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+        """Those of the recipients' references that some current version of theirs has."""
+        return {each for each in references if self._connection.execute(sql.REFERS, each).fetchone() is not None}
+
+    def _heads_of(self, resource: Resource) -> Iterable[Head]:
         for recipient, (number, position, _, digest, _) in resource.heads.items():
             name = self._recipients.name(recipient)
-            yield Head(name, resource.type, resource.name, number, bytes.fromhex(digest), position, position)
+            settled = self._positions.settled(position)
+            yield Head(name, resource.type, resource.name, number, bytes.fromhex(digest), settled, settled)
 
-    def _add(self, type: str, name: str, partition: int) -> _Resource:
-        if self._last_id is None:
-            self._last_id = int(self._connection.execute(sql.LAST_RESOURCE).fetchone()[0] or 0)
-        self._last_id += 1
-        resource = self._known[type, name] = _Resource(self._last_id, type, name, partition, b"[]", b"", new=True)
+    def _add(self, type: str, name: str, partition: int) -> Resource:
+        resource = self._known[type, name] = Resource(self._new_id(), type, name, partition, b"[]", b"", new=True)
         if partition in self._loaded:
             self._loaded[partition].append(resource)
         return resource
 
-    def _claim(self, resource: _Resource, partition: int) -> None:
+    def _claim(self, resource: Resource, partition: int) -> None:
         self._pending.add(sql.CLAIM_RESOURCE, [(partition, resource.id)])
         if resource.partition in self._loaded:
             self._loaded[resource.partition].remove(resource)
@@ -149,7 +164,7 @@ class Resources:
 
     # --- what changes
 
-    def _put(self, batch: _Batch, resource: _Resource, recipient: int, body: bytes | None, terms: Terms | Callable[[], Terms]) -> None:
+    def _put(self, batch: _Batch, resource: Resource, recipient: int, body: bytes | None, terms: Terms | Callable[[], Terms]) -> None:
         """Puts into the batch what differs from the head."""
         if body is None:
             self._change(batch, resource, recipient, None, "", NO_TERMS)
@@ -167,17 +182,17 @@ class Resources:
             return
         stored = next((other.body for other in resource.heads.values() if other.digest == digest), None)
         if stored is None:
-            stored = self._next_position()
+            stored = self._positions.next()
             batch.bodies.append((stored, body))
         self._change(batch, resource, recipient, stored, digest, packed)
 
-    def _change(self, batch: _Batch, resource: _Resource, recipient: int, body: int | None, digest: str, terms: bytes) -> None:
+    def _change(self, batch: _Batch, resource: Resource, recipient: int, body: int | None, digest: str, terms: bytes) -> None:
         head = resource.heads.get(recipient, NEVER)
         if head.digest == digest and head.terms == terms:
             return
         number, position = head.number, head.position
         if head.digest != digest:
-            number, position = number + 1, self._next_position()
+            number, position = number + 1, self._positions.next()
             batch.versions.append((resource.id, recipient, number, self._words.number(resource.type), position, body))
         resource.heads[recipient] = Current(number, position, body, digest, terms)
         batch.changed[resource.id] = resource
@@ -189,26 +204,40 @@ class Resources:
     def _write(self, batch: _Batch) -> None:
         if not batch.changed:
             return
-        later = self._pending.add
+        self._changed.update(batch.changed)
         for resource in batch.changed.values():
-            heads, terms = pack_heads(resource.heads)
+            self._index(resource)
+        self._pending.add(sql.ADD_BODY, batch.bodies)
+        self._pending.add(sql.ADD_VERSION, batch.versions)
+        everyone = self._recipients.number(ALL)
+        self._references += [reference for reference in batch.references if reference[0] != everyone]
+
+    def _complete(self) -> None:
+        """Adds the last rows: agencies' versions of shared resources, and the heads of all that changed."""
+        while self._references:
+            references, self._references = self._references, []
+            self._pending.add(sql.COUNT_REFERENCE, [reference for reference in references if reference[2]])
+            self._pending.write_rows()
+            self._follow({(recipient, reference) for recipient, reference, _ in references})
+        changed = list(self._changed.values())
+        self._changed.clear()
+        self._pack(changed)
+
+    def _pack(self, changed: Iterable[Resource]) -> None:
+        for resource in changed:
+            heads, terms = pack_heads(resource.heads, self._positions.settled)
             if resource.new:
                 resource.new = False
-                later(sql.ADD_RESOURCE, [(resource.id, self._words.number(resource.type), resource.name, resource.partition, heads, terms)])
+                row = (resource.id, self._words.number(resource.type), resource.name, resource.partition, heads, terms)
+                self._pending.add(sql.ADD_RESOURCE, [row])
             else:
-                later(sql.SET_RESOURCE, [(heads, terms, resource.id)])
-            if terms != resource.indexed:
-                self._index(resource, terms)
-        later(sql.ADD_BODY, batch.bodies)
-        later(sql.ADD_VERSION, batch.versions)
-        everyone = self._recipients.number(ALL)
-        references = [reference for reference in batch.references if reference[0] != everyone]
-        if references:
-            later(sql.COUNT_REFERENCE, references)
-            self._follow((recipient, reference) for recipient, reference, _ in references)
+                self._pending.add(sql.SET_RESOURCE, [(heads, terms, resource.id)])
 
-    def _index(self, resource: _Resource, lines: bytes) -> None:
+    def _index(self, resource: Resource) -> None:
         """One row for each term that any recipient's head has: which recipient's, the heads themselves say."""
+        lines = distinct_terms(resource.heads)
+        if lines == resource.indexed:
+            return
         before, after = terms_of_lines(resource.indexed), terms_of_lines(lines)
         for statement, terms in ((sql.DROP_TERM, before - after), (sql.ADD_TERM, after - before)):
             rows = [
@@ -217,20 +246,20 @@ class Resources:
             self._pending.add(statement, rows)
         resource.indexed = lines
 
-    def _follow(self, references: Iterable[tuple[int, str]]) -> None:
+    def _follow(self, references: set[tuple[int, str]]) -> None:
         """Gives an agency its own version of a shared resource that something it sees refers to, and takes it away with the last reference.
 
         A shared resource may itself refer to another one (a Location to its Organization): writing the batch follows that.
         """
-        self._pending.write()
         everyone = self._recipients.number(ALL)
+        referred = self._referred(references)
+        names = {reference: (type, name) for _, reference in references for type, _, name in [reference.partition("/")]}
+        self._find_all({name for name in names.values() if name not in self._known})
         batch = _Batch()
-        for recipient, reference in sorted(set(references)):
-            type, _, name = reference.partition("/")
-            resource = self._find(type, name)
+        for recipient, reference in sorted(references):
+            resource = self._known.get(names[reference])
             if resource is not None and resource.partition == SHARED_PARTITION:
-                referred = self._connection.execute(sql.REFERS, (recipient, reference)).fetchone() is not None
-                seen = resource.heads.get(everyone, NEVER) if referred else NEVER
+                seen = resource.heads.get(everyone, NEVER) if (recipient, reference) in referred else NEVER
                 self._change(batch, resource, recipient, seen.body, seen.digest, seen.terms)
         self._write(batch)
 
@@ -244,7 +273,7 @@ class _Batch:
         self.digests: dict[bytes, str] = {}
         self.bodies: list[tuple[int, bytes]] = []
         self.versions: list[tuple[int, int, int, int, int, int | None]] = []
-        self.changed: dict[int, _Resource] = {}
+        self.changed: dict[int, Resource] = {}
         self.references: list[tuple[int, str, int]] = []
 
 

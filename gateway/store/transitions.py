@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from gateway.store import sql
+from gateway.store.connection import Connection, Pending, Positions
 from gateway.store.interface import TransitionRow
-from gateway.store.sqlite import sql
-from gateway.store.sqlite.names import Names
-from gateway.store.sqlite.pending import Pending
-from gateway.store.sqlite.rows import transition_of
+from gateway.store.names import Names
+from gateway.store.rows import SHARED_PARTITION, transition_of
 
 _REMEMBERED = 20_000
 """Rows that are remembered within a transaction before all are forgotten."""
@@ -27,24 +26,22 @@ class _Stored(NamedTuple):
 class Transitions:
     """Writes transition rows. What is remembered within the transaction is what will be stored once `pending` is written."""
 
-    def __init__(self, connection: sqlite3.Connection, pending: Pending, recipients: Names, next_position: Callable[[], int]) -> None:
+    def __init__(self, connection: Connection, pending: Pending, recipients: Names, positions: Positions, new_id: Callable[[], int]) -> None:
         self._connection, self._pending = connection, pending
-        self._recipients, self._next_position = recipients, next_position
+        self._recipients, self._positions, self._new_id = recipients, positions, new_id
         self._known: dict[tuple[str, str], _Stored] = {}
         self._loaded: dict[int, dict[tuple[str, str], _Stored]] = {}
-        self._last_id: int | None = None
 
     def forget(self) -> None:
         """After a rollback, a join, a clearing: read everything again."""
         self._known.clear()
         self._loaded.clear()
-        self._last_id = None
 
     def load(self, partition: int) -> dict[tuple[str, str], _Stored]:
         """The partition's rows, read once."""
         if partition not in self._loaded:
-            self._pending.write()
-            if len(self._known) > _REMEMBERED:
+            if partition == SHARED_PARTITION or len(self._known) > _REMEMBERED:
+                self._pending.write()
                 self.forget()
             self._loaded[partition] = {}
             for id, *columns in self._connection.execute(sql.TRANSITIONS_OF_PARTITION, (partition,)):
@@ -53,7 +50,11 @@ class Transitions:
 
     def rows(self, partition: int) -> dict[tuple[str, str], TransitionRow]:
         """See `Writer.transition_rows`."""
-        return {key: stored.row for key, stored in self.load(partition).items()}
+        rows = {key: stored.row for key, stored in self.load(partition).items()}
+        return {key: row._replace(position=self._settled(row), updated=self._settled(row)) for key, row in rows.items()}
+
+    def _settled(self, row: TransitionRow) -> int:
+        return self._positions.settled(row.position)
 
     def _remember(self, stored: _Stored) -> None:
         key = (stored.row.recipient, stored.row.id)
@@ -66,7 +67,7 @@ class Transitions:
 
     def put(self, partition: int, rows: Iterable[TransitionRow], *, whole: bool = False) -> None:
         """See `Writer.apply`. `whole`: what is not among the rows is withdrawn."""
-        before = self.rows(partition) if whole else {}
+        before = {key: stored.row for key, stored in self.load(partition).items()} if whole else {}
         listed = set()
         for row in rows:
             listed.add((row.recipient, row.id))
@@ -97,7 +98,7 @@ class Transitions:
         if stored is None:
             if row.body is not None:
                 row = self._moved(row)
-                id = self._next_id()
+                id = self._new_id()
                 self._remember(_Stored(id, partition, row))
                 self._pending.add(sql.ADD_TRANSITION, [(id, row.id, recipient, partition, row.position, *_columns(row))])
             return
@@ -113,14 +114,8 @@ class Transitions:
             self._pending.add(sql.SET_TRANSITION, [(partition, row.position, *_columns(row), id)])
 
     def _moved(self, row: TransitionRow) -> TransitionRow:
-        position = self._next_position()
+        position = self._positions.next()
         return row._replace(position=position, updated=position)
-
-    def _next_id(self) -> int:
-        if self._last_id is None:
-            self._last_id = int(self._connection.execute(sql.LAST_TRANSITION).fetchone()[0] or 0)
-        self._last_id += 1
-        return self._last_id
 
 
 def _columns(row: TransitionRow) -> tuple[object, ...]:
