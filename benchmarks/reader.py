@@ -16,7 +16,7 @@ MESSAGE = "\r".join(
         "PD1|||River Community Mental Health^^^^^CMHC|1447289^Okafor^Grace^^^Dr^^^NPI",
         "NK1|1|Whitfield^Margaret^^^Mrs|MTH^Mother^HL70063|418 Birch Lane^^Springfield^IL^62704|^PRN^PH^^1^217^5550143||C^Emergency contact^HL70131",
         "NK1|2|Whitfield^Tom|BRO^Brother^HL70063|22 Elm Street^^Decatur^IL^62521|^PRN^PH^^1^217^5550155||N^Next of kin^HL70131",
-        "PV1|1|I|BHU^214^A^STMARY^^BED^MAIN|U|||1234567893^Ramirez^Elena^^^Dr^^^NPI|1098765432^Chen^Wei^^^Dr^^^NPI|1357924680^Novak^Petr^^^Dr^^^NPI|PSY|||"
+        "PV1|1|I|BHU^214^A^STMARY^^BED^MAIN|U|||1234567893^Ramirez^Elena^^^Dr^^^NPI|1098765435^Chen^Wei^^^Dr^^^NPI|1357924681^Novak^Petr^^^Dr^^^NPI|PSY|||"
         "|7|||1234567893^Ramirez^Elena^^^Dr^^^NPI|IP|V778201^^^STMARY^VN|MEDICAID|||||||||||||||01|HOME^Home|||STMARY||||20261112081500-0600|"
         "20261122100000-0600",
         r"PV2||SEMI^Semi-private|F33.2^Severe recurrent depression \T\ suicidal ideation^I10C|||||20261112|20261121|10|||||||||20261201",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gateway.fhir.references import place
+from gateway.fhir.required import complete
 from gateway.records.statements import Fragment, Identify, Json
 
 _LOCAL = "urn:gateway:local:"
@@ -38,7 +39,7 @@ def placed(fragments: Iterable[Fragment], key: str, patient: str, encounter: str
             if kind == "CareTeam":
                 members.append(resource)
                 continue
-        resource = place(resource, patient, encounter)
+        resource = complete(place(resource, patient, encounter))
         resource["id"] = identify(kind, f"{key}|{name}")
         found.append(resource)
     if members:

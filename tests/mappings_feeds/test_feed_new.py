@@ -26,7 +26,7 @@ PERSON = (
     "PID|1||4711^^^MPI&2.16.840.1.113883.19.5&ISO^PI~S99^^^STMREC^MR||Hollis^Marian^Béa||19840312|F|||12 Elm St^^Springfield^IL^62704^USA^H"
     "||5550100||ger|VERH||ACC77"
 )
-VISIT = "PV1|1|STAT|BHU^101^A|||||1174823947^Lindqvist^Karin||FORENSIC|||||||||V123" + "|" * 17
+VISIT = "PV1|1|STAT|BHU^101^A|||||1174823942^Lindqvist^Karin||FORENSIC|||||||||V123" + "|" * 17
 SAMPLE = [
     message("ADT^A01", "EVN||20261122080000-0600", PERSON, VISIT),
     message("ADT^A03", "EVN||20261122080000", PERSON, VISIT + "TOFAMILY", "ZFU|1||20261125140000^x|with Dr. Lindqvist"),
@@ -94,7 +94,7 @@ def test_nothing_of_the_people_in_the_sample_is_in_it() -> None:
         "555",
         "ACC77",
         "V123",
-        "1174823947",
+        "1174823942",
         "Lindqvist",
         "Karin",
     ):

@@ -74,8 +74,8 @@ ENCOUNTER = [
     ("I|BHU^2^A",                                                      "location[0].location.display", "BHU 2 A"),
     ("I|BHU|U",                                                        "type[0].coding[0].code",       "U"),
     ("I|BHU|||ED^1",                                                   "location[1].status",           "completed"),
-    ("I|BHU||||1174823947^Lindqvist^Karin^^^Dr^^^NPI",                 "participant[0].individual.display", "Dr Karin Lindqvist"),
-    ("I|BHU||||1174823947^Lindqvist^Karin^^^Dr^^^NPI",                 "participant[0].type[0].coding[0].code", "ATND"),
+    ("I|BHU||||1174823942^Lindqvist^Karin^^^Dr^^^NPI",                 "participant[0].individual.display", "Dr Karin Lindqvist"),
+    ("I|BHU||||1174823942^Lindqvist^Karin^^^Dr^^^NPI",                 "participant[0].type[0].coding[0].code", "ATND"),
     ("I|BHU||||||Z^Hay^Jo",                                            "participant[0].type[0].coding[0].code", "CON"),
     ("I|BHU||||||||||||||Z^Hay^Jo",                                    "participant[0].type[0].coding[0].code", "ADM"),
     ("I|BHU|||||||PSY",                                                "serviceType.coding[0]",        {"system": "urn:gateway:codes:STMARY:PV1-10", "code": "PSY"}),
@@ -320,7 +320,7 @@ def test_siu_with_its_resources() -> None:
         PID,
         "RGS|1",
         "AIS|1||PSYMED^Medication management^L|20261125140000-0600",
-        "AIP|1||1174823947^Lindqvist^Karin^^^^^^NPI|PSYCH^Psychiatrist^L",
+        "AIP|1||1174823942^Lindqvist^Karin^^^^^^NPI|PSYCH^Psychiatrist^L",
         "AIL|1||RIVER^Room 2",
     )
     found = said(data, "appointment")
@@ -358,7 +358,7 @@ def test_mdm_t02_carries_its_text() -> None:
         "MDM^T02",
         PID,
         "PV1|1|I|BHU" + "|" * 16 + "V9",
-        "TXA|1|DS^Discharge summary^HL70270|TX|20261122|1174823947^Lindqvist^Karin^^^^^^NPI|20261122070000||||||D9||||plan.txt|AU|R||||||||Aftercare plan",
+        "TXA|1|DS^Discharge summary^HL70270|TX|20261122|1174823942^Lindqvist^Karin^^^^^^NPI|20261122070000||||||D9||||plan.txt|AU|R||||||||Aftercare plan",
         "OBX|1|TX|DS||Take with food.||||||F",
         "OBX|2|TX|DS||See Dr. Hay.||||||F",
     )

@@ -22,10 +22,10 @@ KIN = [
     "GT1|1||Hollis^Ann||1 Elm^^X|^PRN^PH^^1^217^5550111|||F||SPO",
     "AL1|1|DA|7980^Penicillin|SV|Hives|20010501",
     "IN1|1|P^Plan|ILHFS|Services^L|||||||||20250101|||MC|||SEL|||||||||||||||||||77",
-    "DG1|1||F33.2^Depression^I10C||20261115|F|||||||||1|1174823947^Lindqvist^Karin",
+    "DG1|1||F33.2^Depression^I10C||20261115|F|||||||||1|1174823942^Lindqvist^Karin",
     "DG1|2|SNMCT|F33.1^Depression||20261115|W",  # reported
 ]
-PV1 = "PV1|1|I|BHU^212^A^STMARY|U||ED^04|1174823947^Lindqvist^Karin^^^^^^NPI" + "|" * 12 + "V1"
+PV1 = "PV1|1|I|BHU^212^A^STMARY|U||ED^04|1174823942^Lindqvist^Karin^^^^^^NPI" + "|" * 12 + "V1"
 PAYER = "IN1|1|P^Plan|ILHFS|Services^L|{}|||||||20250101|||MC|||SEL|||||||||||||||||||77"
 LEFT = "PV1|1|I|BHU^212|||||||||||7||||||V1" + "|" * 17 + "{}"
 AGREEING = [  # in part: the same allergy since another day, the same payer at another place, stays that ended alike or in no known way

@@ -27,7 +27,7 @@ PID = {
 }
 PV1 = {
     1: "1", 2: "I^Inpatient^HL70004", 3: "BHU^2^A^STMARY&1.2.3&ISO^O^N^BLD^4^Behavioral", 4: "E^Emergency^HL70007", 5: "PRE5^^^STM^VN", 6: "ED^1^B^STMARY",
-    7: "1174823947^Lindqvist^Karin^M^Jr^Dr^MD^^NPI&2.16.840.1.113883.4.6&ISO^L^9^M10^NPI^STMARY", 8: "R8^Ref^Doc", 9: "C9^Con^Doc~C10^Con2^Doc",
+    7: "1174823942^Lindqvist^Karin^M^Jr^Dr^MD^^NPI&2.16.840.1.113883.4.6&ISO^L^9^M10^NPI^STMARY", 8: "R8^Ref^Doc", 9: "C9^Con^Doc~C10^Con2^Doc",
     10: "PSY^Psych^L", 11: "TMP^1^C", 12: "PA^Preadm^HL70087", 13: "R^Readm^HL70092", 14: "7^ER^HL70023", 15: "A1^Amb^HL70009~B6", 16: "VIP",
     17: "AD17^Adm^Doc", 18: "PT18^ptype", 19: "V9^^^STM^VN", 20: "FC20^20260101", 21: "CPI21", 22: "CC22", 23: "CR23", 24: "CT24", 25: "20260101",
     26: "500.00", 27: "12", 28: "IC28", 29: "BD29", 30: "20260201", 31: "BDA31", 32: "200.00", 33: "50.00", 34: "DEL34", 35: "20260301", 36: "01^Home^NUBC",

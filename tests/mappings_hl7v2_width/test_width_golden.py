@@ -205,7 +205,7 @@ def test_who_refers_and_to_whom() -> None:
     data = message(
         "REF^I12",
         "RF1|P|R|MH^Mental health|||R7",
-        "PRD|RP^Referring provider^HL70286|Lindqvist^Karin|||||1174823947^NPI",
+        "PRD|RP^Referring provider^HL70286|Lindqvist^Karin|||||1174823942^NPI",
         "PRD|RT^Referred to provider^HL70286|Gray^Gus|||||77^^||" + "|River CMHC^^river-cmhc",
         "CTD|CP^Contact person|Poe^Ann|||^PRN^PH^^1^217^5550101",
         PID,

@@ -29,7 +29,7 @@ FOLLOW_UP = replace(
 
 
 def test_a_follow_up_segment_is_an_appointment_with_all_it_says() -> None:
-    line = "ZFU|F7||20261125140000^x|45|PSYFU^Psychiatric follow-up^L|1174823947^Lindqvist^Karin^^^^^^NPI|RIVER^2||bring papers"
+    line = "ZFU|F7||20261125140000^x|45|PSYFU^Psychiatric follow-up^L|1174823942^Lindqvist^Karin^^^^^^NPI|RIVER^2||bring papers"
     data = message("ADT^A03", PID, PV1, line)
     (appointment,) = resources(data, FOLLOW_UP)["Appointment"]
     assert (appointment["start"], appointment["end"]) == ("2026-11-25T14:00:00-06:00", "2026-11-25T14:45:00-06:00")

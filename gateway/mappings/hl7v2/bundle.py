@@ -117,6 +117,9 @@ def _own(statement: Statement, translation: Translation, identify: Identify, pat
         resource = dict(resource)
     if kind == "Patient":
         resource["id"] = patient
+        if "identifier" not in resource:  # known by one visit or message alone
+            system, _, value = statement.person[0].partition("|")
+            resource["identifier"] = [{"system": system, "value": value}]
         return resource
     resource["id"] = encounter if kind == "Encounter" else _subject_id(kind, statement, translation, identify)
     return place(resource, f"Patient/{patient}", f"Encounter/{encounter}" if encounter and kind != "Encounter" else None)

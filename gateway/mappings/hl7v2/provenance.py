@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from gateway.er7.reader import Segment
+from gateway.fhir.required import NOT_SAID
 from gateway.mappings import tables
 from gateway.mappings.hl7v2 import datatypes, keys, shared
 from gateway.mappings.hl7v2.context import Context
@@ -15,7 +16,6 @@ from gateway.records.statements import Heading, Json
 
 MESSAGE = "urn:care-transition-gateway:message"
 _AGENT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-_UNKNOWN: Json = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
 _REASONS = tables.codings("0062-event-reason")
 _COPIED: list[Json] = [
     {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP", "display": "information recipient"}]}
@@ -59,13 +59,13 @@ def _software(context: Context, said: Json) -> None:
         number = context.text(sft, 4)
         who: Json = {"type": "Device", **({"identifier": {"value": number}} if number else {}), **({"display": words} if words else {})}
         if len(who) > 1:
-            said["agent"].append({"type": _TYPES["assembler"], "who": who})
+            said["agent"].append(_for_hospital(context, "assembler", who))
 
 
 def _event(context: Context, evn: Segment, said: Json) -> None:
     """Why it was told, who entered it, and where it occurred."""
     if context.text(evn, 4).upper() == "U":
-        said["reason"] = [_UNKNOWN]
+        said["reason"] = [NOT_SAID]
     elif reason := datatypes.tabled(context, context.one(evn, 4), _REASONS, ("event-reason", "0062"), "EVN-4"):
         said["reason"] = [reason]
     _entered(context, evn, 5, said)
@@ -78,7 +78,12 @@ def _entered(context: Context, segment: Segment, field: int, said: Json) -> None
     for xcn in context.every(segment, field):
         who = shared.practitioner(context, xcn)
         if who:
-            said["agent"].append({"type": _TYPES["enterer"], "who": who})
+            said["agent"].append(_for_hospital(context, "enterer", who))
+
+
+def _for_hospital(context: Context, part: str, who: Json) -> Json:
+    """An agent; US Core asks on whose behalf people and devices act (provenance-1)."""
+    return {"type": _TYPES[part], "who": who, "onBehalfOf": shared.hospital(context)}
 
 
 def _changed(context: Context, pid: Segment, said: Json) -> None:
@@ -105,5 +110,5 @@ def _people(context: Context, said: Json) -> None:
     for xcn in context.every(txa, 23) if txa is not None else ():
         who = shared.practitioner(context, xcn)
         if who:
-            said["agent"].append({"role": _COPIED, "who": who})
+            said["agent"].append({"role": _COPIED, "who": who, "onBehalfOf": NOT_SAID})
             said["reason"] = [{"text": "Copies were distributed"}]

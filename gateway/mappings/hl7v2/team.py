@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gateway.er7.reader import Segment
+from gateway.fhir.required import complete
 from gateway.mappings import tables
 from gateway.mappings.hl7v2 import datatypes, shared
 from gateway.mappings.hl7v2.actions import action
@@ -136,21 +137,25 @@ def _told(context: Context, segment: Segment) -> list[Fragment]:
         if related:
             found.append(Fragment(related, name, doing))
         one: Json = {"member": who}
-        roles = [each for each in (relation or role, kind) if each]
-        if roles:
-            one["role"] = roles
         period = datatypes.period(context, segment.value(fields.start), segment.value(fields.end))
         if period:
             one["period"] = period
         behalf = _organization(context, segment, fields)
         if behalf and who.get("reference", "").startswith("Practitioner/"):  # ctm-1: only a Practitioner acts for somebody
             one["onBehalfOf"] = behalf
-        found.append(Fragment(_of_team(context, segment, fields, one), name, doing))
+        found.append(Fragment(_of_team(context, segment, fields, _in_roles(one, relation or role, kind)), name, doing))
     return found
 
 
-def _of_team(context: Context, segment: Segment, fields: _Fields, member: Json) -> Json:
-    resource: Json = {"resourceType": "CareTeam", "participant": [member]}
+def _in_roles(member: Json, role: Json | None, kind: Json | None) -> list[Json]:
+    """The member once for each role, for US Core takes one; of a PractitionerRole, the kind of provider is its specialty."""
+    if role and member["member"].get("reference", "").startswith("PractitionerRole/"):
+        kind = None
+    return [{**member, "role": [each]} for each in (role, kind) if each] or [member]
+
+
+def _of_team(context: Context, segment: Segment, fields: _Fields, members: list[Json]) -> Json:
+    resource: Json = {"resourceType": "CareTeam", "participant": members}
     reason = datatypes.concept(context, context.one(segment, fields.reason))
     if reason:
         resource["reasonCode"] = [reason]
@@ -251,7 +256,7 @@ def _practitioner_role(context: Context, segment: Segment, fields: _Fields, who:
         resource["organization"] = behalf
     place = f"{context.text(segment, fields.role).upper()}|{(behalf or {}).get('reference', '')}"
     shown = {"display": who["display"]} if "display" in who else {}
-    return {**context.share("PractitionerRole", f"urn:gateway:role:{context.facility}|{who['reference']}|{place}", resource), **shown}
+    return {**context.share("PractitionerRole", f"urn:gateway:role:{context.facility}|{who['reference']}|{place}", complete(resource)), **shown}
 
 
 def _licence(context: Context, pln: Composite) -> Json:
