@@ -20,6 +20,7 @@ import structlog
 from gateway import __version__
 from gateway.errors import Forbidden, Unavailable, Usage
 from gateway.logs import logs_as_json as logs_as_json
+from gateway.memory import give_back_large_blocks
 from gateway.pipeline import Configuration, Journey
 from gateway.pipeline.feed_states import FeedState, feed_states
 from gateway.pipeline.own import put_own_resources
@@ -375,6 +376,7 @@ async def _serving_http(gateway: Gateway, bound: socket.socket) -> AsyncIterator
 def serve(settings: Settings, data: Path) -> None:
     """Serve until told to stop (SIGINT, SIGTERM)."""
     logs_as_json()
+    give_back_large_blocks()
     asyncio.run(_serve(settings, data))
 
 

@@ -12,6 +12,7 @@ from gateway.errors import GatewayError, Usage
 from gateway.mappings.feeds.profile import FeedProfile, match
 from gateway.mappings.hl7v2.bundle import serialized
 from gateway.mappings.hl7v2.translate import translate
+from gateway.memory import give_back_large_blocks
 from gateway.records.ids import identifier
 
 PUBLIC_KEY = b"care-transition-gateway/convert"
@@ -20,6 +21,7 @@ PUBLIC_KEY = b"care-transition-gateway/convert"
 
 def convert_file(path: str, feed: str, config: Path | None) -> int:
     """Print one Bundle a line; each refusal is a line on stderr. 1 if any message was refused."""
+    give_back_large_blocks()
     data = read_input(path)
     feeds, named = feeds_named(feed, config)
     identify = identifier(PUBLIC_KEY)
