@@ -63,3 +63,33 @@ def show(
     from gateway.cli.show import show_transition
 
     show_transition(name, data, config, as_json=as_json, why=why, html=html)
+
+
+@app.command()
+def decide(
+    name: Annotated[str, typer.Argument(metavar="ID", help="The transition's id.")],
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="What is decided: one of those above.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It is kept with the decision.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="As what, where it takes one.", show_default=False)] = "",
+    about: Annotated[str, typer.Option("--about", metavar="REF", help="The Appointment/… or Encounter/… that it is about.", show_default=False)] = "",
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides, if not the one who is logged in.", show_default=False)] = "",
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Decide something about a transition, for good or until it is decided otherwise.
+
+    close VALUE: follow-up-kept, readmitted, transferred, died, hospice, left-region, unable-to-contact or window-elapsed.
+
+    reopen: take it up again.
+
+    route VALUE: an agency's id, or coordinator.
+
+    psychiatric VALUE: yes or no, whether the stay was.
+
+    confirm-kind VALUE --about REF: mental-health or other, what kind of appointment or visit it is.
+
+    disposition VALUE: where the client went, as a discharge disposition's two digits (01 home, 07 against advice, 20 died …).
+    """
+    from gateway.cli.decide import decide_transition
+
+    decide_transition(name, {"what": what, "value": value, "about": about, "reason": reason}, by, data, config)
