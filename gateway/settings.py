@@ -134,6 +134,8 @@ class Settings(BaseSettings):
             agencies=tuple(each.agency() for each in self.agency),
             visit_days=follow_up.last_day,
             first_contact=timedelta(hours=follow_up.first_contact_hours),
+            typical_stay_days=follow_up.typical_stay_days,
+            longest_stay_days=follow_up.longest_stay_days,
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from transitions import closing, risk
-from transitions.course import Course, course_of
+from transitions.course import Course, course_of, undischarged_since
 from transitions.describe import CLOSED_AS
 from transitions.dispositions import Disposition, disposition
 from transitions.escalation import owned, whose
@@ -45,6 +45,14 @@ def outlook(stay: Stay, policy: Policy, as_of: datetime) -> datetime | None:
     clock = Clock(as_of)
     course_of(stay, disposition(stay), policy, clock)
     return clock.next_look
+
+
+def overdue(stay: Stay, policy: Policy, as_of: datetime) -> tuple[datetime | None, datetime | None]:
+    """Since when no word of its discharge is a question to the hospital's feed, None if it is none; and when that can change by itself."""
+    if psychiatric(stay, policy)[0] == "no":
+        return None, None
+    clock = Clock(as_of)
+    return undischarged_since(stay, policy, clock), clock.next_look
 
 
 class _Assessment:
@@ -88,7 +96,8 @@ class _Assessment:
         if closed is not None:
             return self._closed(*closed, (), bookings)
         assignments = route(self.stay, self.named, self.alone, course.tracked_since)
-        flags = before_discharge(self.stay, self.answer, bookings, days, course.since)
+        by_length = self.policy.typical_stay_days if course.by_length else None
+        flags = before_discharge(self.stay, self.answer, bookings, days, course.since, by_length)
         flags = owned(flags, whose(assignments[-1]), course.anchor, days.last_visit_day, True, self.policy, self.clock)
         idle = "Until the client leaves, only news or a decision changes this."
         return self._say("anticipated", bookings, assignments, course.since, tuple(flags), course.anchor or course.since, idle=idle)
@@ -154,6 +163,7 @@ class _Assessment:
             psychiatric=self.answer,
             psychiatric_reasons=self.answer_reasons,
             follow_ups=self.follow_ups,
+            visits=tuple(each.follow_up.reference for each in bookings),
             contacts=self.contacts,
             since=since,
         )

@@ -20,6 +20,7 @@ class Course:
     since: datetime  # when the phase began: expectation in view, discharge, or its cancellation
     anchor: datetime | None  # the discharge, expected or real, from which the clocks run; None: expected, nobody says when
     tracked_since: datetime  # when the transition first came into view, as far as the standing facts tell
+    by_length: bool = False  # nobody expects the discharge; the stay is nearly as long as stays usually are
 
 
 def course_of(stay: Stay, disposition: Disposition, policy: Policy, clock: Clock) -> Course | None:
@@ -64,7 +65,8 @@ def _anticipated(stay: Stay, policy: Policy, clock: Clock) -> Course | None:
     since = _in_view(stay, policy, newer_than=utc(stay.discharge_cancelled) if stay.discharge_cancelled is not None else None)
     if since is None or not clock.passed(since):
         return None
-    return Course("anticipated", since, utc(stay.expected_discharge) if stay.expected_discharge is not None else None, since)
+    told = stay.expected_discharge is not None or stay.pending_since is not None
+    return Course("anticipated", since, utc(stay.expected_discharge) if stay.expected_discharge is not None else None, since, not told)
 
 
 def _in_view(stay: Stay, policy: Policy, newer_than: datetime | None = None) -> datetime | None:
@@ -73,10 +75,27 @@ def _in_view(stay: Stay, policy: Policy, newer_than: datetime | None = None) -> 
     if newer_than is not None and pending is not None and pending <= newer_than:
         pending = None
     if stay.expected_discharge is None:
-        return pending
+        return pending or _by_length(stay, policy)
     told = utc(stay.expectation_recorded or stay.first_seen)
     if newer_than is not None and (told <= newer_than or utc(stay.expected_discharge) <= newer_than):
         return pending
     opens = start_of_day(local_day(stay.expected_discharge, stay.zone), -policy.anticipation_days, stay.zone)
     in_view = max(opens, told)
     return in_view if pending is None else min(pending, in_view)
+
+
+def _by_length(stay: Stay, policy: Policy) -> datetime | None:
+    """When a stay nears its usual end. A discharge or an expectation that was taken back says that this one goes on."""
+    taken_back = stay.discharge_cancelled is not None or stay.expectation_withdrawn is not None
+    if policy.typical_stay_days is None or stay.admitted is None or taken_back:
+        return None
+    return start_of_day(local_day(stay.admitted, stay.zone), policy.typical_stay_days - policy.anticipation_days, stay.zone)
+
+
+def undischarged_since(stay: Stay, policy: Policy, clock: Clock) -> datetime | None:
+    """Since when (UTC) a stay that nobody has ended is longer than the policy's limit: a question to the hospital's feed, not about the client."""
+    if not stay.ever_inpatient or stay.state not in ("in-hospital", "on-leave"):
+        return None
+    day = local_day(stay.admitted or stay.first_seen, stay.zone)
+    limit = start_of_day(day, policy.longest_stay_days + 1, stay.zone)
+    return limit if clock.passed(limit) else None

@@ -91,9 +91,13 @@ def due(how: Standing, done: Done, days: Window, policy: Policy) -> datetime | N
     return min(deadlines, default=None)
 
 
-def before_discharge(stay: Stay, answer: Answer, bookings: Sequence[Booking], days: Window, since: datetime) -> Iterator[Flag]:
-    """The flags while the discharge is expected: what can still be mended on the ward."""
+def before_discharge(
+    stay: Stay, answer: Answer, bookings: Sequence[Booking], days: Window, since: datetime, by_length: int | None = None
+) -> Iterator[Flag]:
+    """The flags while the discharge is expected: what can still be mended on the ward. `by_length`: for stays usually last so many days."""
     why = stay.expectation_evidence or _said(stay, "the discharge is expected")
+    if by_length is not None:
+        why = (Evidence(f"The stay nears the {by_length} days that stays usually last; no discharge is announced"), *_said(stay, "admitted"))
     yield from _scheduling(bookings, days, since, why)
     yield from _uncertain(stay, answer, since)
 

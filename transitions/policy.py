@@ -134,6 +134,8 @@ class Policy:
     visit_days: int = 7
     measure_days: int = 30
     anticipation_days: int = 3
+    typical_stay_days: int | None = None  # None: no discharge is expected by length alone; how long stays usually last differs too much by hospital
+    longest_stay_days: int = 60  # after so long a stay without a word of its discharge is a question to the hospital's feed
     hold: timedelta = timedelta(hours=24)
     outcome: timedelta = timedelta(hours=24)
     attempts: int = 3
@@ -189,7 +191,9 @@ def _problems(policy: Policy) -> Iterator[str]:
     for name in ("pick_up", "first_contact", "hold", "outcome"):
         if getattr(policy, name) <= timedelta():
             yield f"{name} must be longer than nothing."
-    for name in ("visit_days", "attempts", "attempt_days", "attempt_means", "appointment_minutes"):
+    if policy.typical_stay_days is not None and policy.typical_stay_days < 1:
+        yield "typical_stay_days must be 1 or more, or left out."
+    for name in ("visit_days", "longest_stay_days", "attempts", "attempt_days", "attempt_means", "appointment_minutes"):
         if getattr(policy, name) < 1:
             yield f"{name} must be 1 or more."
     for name in ("anticipation_days", "short_stay_days", "readmission_days", "outpatient_days"):

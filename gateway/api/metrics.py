@@ -22,13 +22,15 @@ class FeedMetrics(Collector):
         last = GaugeMetricFamily("gateway_feed_last_received_timestamp_seconds", "When the feed was last heard.", labels=["feed"])
         silent = GaugeMetricFamily("gateway_feed_silent", "1 while the feed's silence is an alarm by its own rhythm.", labels=["feed"])
         day = GaugeMetricFamily("gateway_feed_received_last_day", "Inputs of the last 24 hours.", labels=["feed", "state"])
+        overdue = GaugeMetricFamily("gateway_feed_overdue_stays", "Stays that are too long without a word of their discharge.", labels=["feed"])
         for state in self._states():
             if state.last is not None:
                 last.add_metric([state.name], state.last / 1e6)
             silent.add_metric([state.name], float(state.silent))
+            overdue.add_metric([state.name], float(state.overdue_stays))
             day.add_metric([state.name, "taken"], float(state.day - state.day_quarantined))
             day.add_metric([state.name, "quarantined"], float(state.day_quarantined))
-        return (last, silent, day)
+        return (last, silent, day, overdue)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing is looked up while it is registered."""

@@ -106,6 +106,7 @@ def list_feeds(data: Data = None, config: Config = None, as_json: Json = False) 
             "learning": state.learning,
             "last_day": {"inputs": state.day, "quarantined": state.day_quarantined},
             "usual_day": round(state.usual_day, 1),
+            "overdue_stays": state.overdue_stays,
         }
         for state in states
     ]

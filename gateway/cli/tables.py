@@ -55,12 +55,21 @@ def print_clients(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def print_feeds(rows: Sequence[Mapping[str, Any]]) -> None:
     """One line a feed."""
-    table = _table("feed", "hospital", "last heard (UTC)", "last 24 h", "quarantined", "usual day", "")
+    table = _table("feed", "hospital", "last heard (UTC)", "last 24 h", "quarantined", "usual day", "no discharge", "")
     for row in rows:
         word = "SILENT, longer than usual" if row["silent"] else "its rhythm is not known yet" if row["last"] and row["learning"] else ""
         day = row["last_day"]
         last = row["last"][:19] if row["last"] else "never"
-        values = (row["name"], row["hospital"], last, str(day["inputs"]), str(day["quarantined"]), str(row["usual_day"]), word)
+        values = (
+            row["name"],
+            row["hospital"],
+            last,
+            str(day["inputs"]),
+            str(day["quarantined"]),
+            str(row["usual_day"]),
+            str(row["overdue_stays"]),
+            word,
+        )
         table.add_row(*(Text(value) for value in values))
     _console().print(table if rows else "No feed is configured, and none was heard.")
 

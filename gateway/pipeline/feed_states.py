@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gateway.mappings.care.feed_flag import FEED
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.pipeline.silence import WEEKS, silence
 from gateway.records.times import zone_of
-from gateway.store.interface import HOUR, Reader
+from gateway.store.interface import ALL, HOUR, Reader
 
 DAY = 24 * HOUR
 _HOURS_KEPT = WEEKS * 7 * 24
@@ -28,6 +29,7 @@ class FeedState:
     day: int  # inputs of the last 24 hours, to the hour
     day_quarantined: int
     usual_day: float  # inputs a day over the last weeks before it was last heard
+    overdue_stays: int  # admissions of which no discharge was told in all the policy's time
 
 
 def feed_states(reader: Reader, profiles: Iterable[FeedProfile], now: int) -> list[FeedState]:
@@ -54,4 +56,5 @@ def _state(reader: Reader, profile: FeedProfile, now: int) -> FeedState:
         day=sum(each.inputs for each in recent),
         day_quarantined=sum(each.quarantined for each in recent),
         usual_day=sum(each.inputs for each in counted) / max(1, days),
+        overdue_stays=len(reader.search(ALL, "Flag", terms=[("identifier", [f"{FEED}|{profile.name}"])])),
     )

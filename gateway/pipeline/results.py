@@ -18,6 +18,7 @@ from gateway.fhir.search import terms
 from gateway.mappings import assessment
 from gateway.mappings.care.context import CareContext
 from gateway.mappings.care.derive import derive
+from gateway.mappings.care.feed_flag import feed_flag
 from gateway.mappings.care.measure_report import case_json
 from gateway.mappings.care.transition_json import transition_json
 from gateway.pipeline.configuration import Configuration
@@ -25,13 +26,14 @@ from gateway.privacy import supports
 from gateway.privacy.consent import Verdict
 from gateway.privacy.disclosure import disclose, next_change, withheld_from
 from gateway.privacy.labels import label_person
+from gateway.records.course import PRESENT
 from gateway.records.order import Entry
 from gateway.records.reconcile import reconcile
 from gateway.records.record import PersonRecord, Source
 from gateway.records.statements import Json
 from gateway.records.times import microseconds, moment
 from gateway.store.interface import ALL, NewVersion, TransitionRow
-from transitions.assess import assess, outlook
+from transitions.assess import assess, outlook, overdue
 from transitions.measure import case_of
 from transitions.model import Transition, Visit
 from transitions.psychiatric import psychiatric
@@ -86,6 +88,7 @@ def results(entries: list[Entry], as_of: int, configuration: Configuration) -> R
             kept_from |= lost
         family = supports.verdicts(person, moment(as_of))
         _view(ALL, person, assessed, configuration, found, family)
+        _ask_hospitals(person, as_of, configuration, found)
         found.unanswered += _unanswered(person, assessed.values())
         found.asked += _asked(person, assessed.values())
         for view in views:
@@ -200,6 +203,18 @@ def _assess(
             assessed[transition.id] = transition
             found.look(microseconds(transition.next_look) if transition.next_look is not None else None)
     return assessed
+
+
+def _ask_hospitals(person: PersonRecord, as_of: int, configuration: Configuration, found: Results) -> None:
+    """A Flag for the hospital's feed, for each stay that nobody has ended in all the policy's time; the operator's and the coordinator's alone."""
+    who = assessment.client(person)
+    for record in person.stays:
+        if record.course.state not in PRESENT:
+            continue
+        since, look = overdue(assessment.stay(person, record, who, (), frozenset()), configuration.policy, moment(as_of))
+        found.look(microseconds(look) if look is not None else None)
+        if since is not None:
+            _put(found, ALL, feed_flag(record, since, configuration.identify))
 
 
 def _view(

@@ -48,6 +48,8 @@ class FollowUpWindow:
     last_day: int
     first_contact_hours: int
     plan_days: int
+    typical_stay_days: int | None = None
+    longest_stay_days: int = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +155,8 @@ class _Reader:
     def window(self) -> FollowUpWindow:
         entry: FollowUpWindow = self.entry(FollowUpWindow, ("follow_up",), self.table("follow_up"))
         self.check(1 <= entry.last_day <= entry.plan_days <= 366, ("follow_up",), "1 <= last_day <= plan_days <= 366")
+        lengths = entry.longest_stay_days >= 1 and (entry.typical_stay_days is None or entry.typical_stay_days >= 1)
+        self.check(lengths, ("follow_up",), "typical_stay_days and longest_stay_days are 1 or more")
         within = 1 <= entry.first_contact_hours <= 24 * entry.last_day
         self.check(within, ("follow_up", "first_contact_hours"), "the first contact must be due before the follow-up is, and after the discharge")
         return entry
