@@ -146,28 +146,43 @@ LOCAL = (
     ("appointment-type", f"SCH|P1|F1||||||X9|{WHEN}", "Appointment.appointmentType", "Tentative", "Tentative"),
     ("bed-status", "NPU|BHU^1^A|X9", "Location.operationalStatus", "K", "K"),
     ("class", "PV1|1|X9|BHU", "Encounter.class", "I", "IMP"),
+    ("coding-system", "DG1|1||F33.2^x^X9", "Condition.code", "I10", "http://hl7.org/fhir/sid/icd-10"),
+    ("confidentiality", "TXA|1|CN|TX|20260302" + "|" * 14 + "X9", "DocumentReference.securityLabel", "V", "V"),
     ("contact-role", "NK1|1|Hollis^Bo|||||X9", "RelatedPerson.relationship", "C", "C"),
     ("diagnosis-type", "DG1|1||F33.2^x^I10|||X9", "Encounter.diagnosis", "A", "AD"),
     ("disposition", "PV1|1|I|BHU" + "|" * 33 + "X9", "Encounter.hospitalization", "07", "aadvice"),
+    ("document-completion", "TXA|1|CN|TX|20260302" + "|" * 13 + "X9", "DocumentReference.docStatus", "LA", "final"),
     ("document-type", "TXA|1|X9|TX|20260302|||||||||D9", "DocumentReference.type", "CN", "11488-4"),
     ("ethnicity", "PID|1||1001||Quist^Ada" + "|" * 17 + "X9", "Patient.extension", "H", "2135-2"),
     ("event-reason", "EVN||20260302090000||X9", "Provenance.reason", "01", "PATRQT"),
     ("gender", "PID|1||1001||Quist^Ada|||X9", "Patient.gender", "F", "female"),
+    ("identifier-type", "PID|1||1001^^^^X9||Quist^Ada", "Patient.identifier", "MR", "MR"),
+    ("interpretation", "OBX|1|NM|718-7^Hb^LN||9|g/dL||X9", "Observation.interpretation", "LL", "LL"),
     ("language", "PID|1||1001||Quist^Ada||||||||||X9", "Patient.communication", "SPA", "es"),
+    ("life-cycle", "PRB|AD|20260302|F33.2^x^I10|P1" + "|" * 10 + "X9", "Condition.clinicalStatus", "RESOLVED", "resolved"),
     ("living-will", "PD1|||||||X9", "Observation.valueCodeableConcept", "Y", "Y"),
     ("marital", "PID|1||1001||Quist^Ada|||||||||||X9", "Patient.maritalStatus", "A", "L"),
     ("mode-of-arrival", "PV2" + "|" * 38 + "X9", "Encounter.extension", "A", "A"),
+    ("name-type", "PID|1||1001||Quist^Ada^^^^^X9", "Patient.name", "M", "maiden"),
+    ("order-status", "ORC|NW|P1|||X9\rOBR|1|P1||80053^Panel^LN", "ServiceRequest.status", "CM", "completed"),
+    ("priority", "OBR|1|P1||80053^Panel^LN|X9", "ServiceRequest.priority", "S", "stat"),
     ("provider-role", "ROL|1|AD|X9|9^Lindqvist^Karin", "Encounter.participant", "AT", "ATND"),
     ("race", "PID|1||1001||Quist^Ada|||||X9", "Patient.extension", "2054-5", "2054-5"),
+    ("referral-status", "RF1|X9|R", "ServiceRequest.status", "R", "revoked"),
     ("relationship", "NK1|1|Hollis^Bo|X9", "RelatedPerson.relationship", "SPO", "SPS"),
+    ("report-status", "OBR|1|P1||80053^Panel^LN" + "|" * 21 + "X9", "DiagnosticReport.status", "F", "final"),
+    ("result-status", "OBX|1|NM|718-7^Hb^LN||9" + "|" * 6 + "X9", "Observation.status", "F", "final"),
+    ("telecom-equipment", "PID|1||1001||Quist^Ada||||||||555-1234^^X9", "Patient.telecom", "FX", "fax"),
+    ("telecom-use", "PID|1||1001||Quist^Ada||||||||555-1234^X9", "Patient.telecom", "WPN", "work"),
 )
-EVENT_OF = {"SCH": "SIU^S12", "TXA": "MDM^T02", "NPU": "ADT^A20"}
+EVENT_OF = {"SCH": "SIU^S12", "TXA": "MDM^T02", "NPU": "ADT^A20", "PRB": "PPR^PC1", "RF1": "REF^I12"}
 
 
 @pytest.mark.parametrize(("table", "segment", "element", "standard", "code"), LOCAL, ids=[row[0] for row in LOCAL])
 def test_a_local_code_means_what_the_profile_says(table: str, segment: str, element: str, standard: str, code: str) -> None:
     name = segment[:3]
-    lines = message(EVENT_OF.get(name, "ADT^A01"), "20260302090000", "1", "PD1|", visit(), "PV2|").decode().rstrip("\r").split("\r")
+    event = "ORU^R01" if table == "report-status" else EVENT_OF.get(name, "ADT^A01")
+    lines = message(event, "20260302090000", "1", "PD1|", visit(), "PV2|").decode().rstrip("\r").split("\r")
     lines = [segment if line[:3] == name else line for line in lines]
     raw = "\r".join(lines if segment in lines else [*lines, segment]).encode()
     kind, within = element.split(".")
@@ -196,6 +211,16 @@ def test_a_code_of_the_fhir_value_set_may_stand_for_the_table_code() -> None:
     raw = admitted().replace(b"PV1|1|I|", b"PV1|1|STATION|").replace(b"|F|||1 Elm", b"|w2|||1 Elm")
     found = resources(HERE + '[feed.codes.class]\nSTATION = "IMP"\n[feed.codes.gender]\nw2 = "female"\n', raw)
     assert (found["Encounter"][0]["class"]["code"], found["Patient"][0]["gender"]) == ("IMP", "female")
+
+
+def test_local_codes_and_authorities_are_met_in_any_case_and_as_written_first() -> None:
+    raw = admitted().replace(b"PV1|1|I|", b"PV1|1|Station|").replace(b"|F|||1 Elm", b"|a|||1 Elm").replace(b"COUNTYMPI", b"countympi")
+    toml = HERE + '[feed.codes.class]\nstation = "I"\n[feed.codes.gender]\nA = "F"\na = "M"\n[feed.authorities]\nCountyMPI = "urn:oid:2.16.1"\n'
+    found = resources(toml, raw)
+    assert (found["Encounter"][0]["class"]["code"], found["Patient"][0]["gender"]) == ("IMP", "male")
+    assert {one["value"]: one["system"] for one in found["Patient"][0]["identifier"]}["77"] == "urn:oid:2.16.1"
+    (woman,) = resources(toml, raw.replace(b"|a|||1 Elm", b"|A|||1 Elm"))["Patient"]
+    assert woman["gender"] == "female"
 
 
 def test_a_local_disposition_decides_what_becomes_of_the_stay() -> None:

@@ -20,6 +20,7 @@ class CodeTable(NamedTuple):
 
     name: str
     number: str
+    file: str
     codes: Mapping[str, str]
 
 
@@ -82,7 +83,7 @@ def _listed(table: CodeTable) -> str:
 def _tables() -> tuple[CodeTable, ...]:
     text = files(__package__).joinpath("code_tables.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
-    return tuple(CodeTable(row["name"], row["number"], _codes(row)) for row in rows)
+    return tuple(CodeTable(row["name"], row["number"], row["tables"].split()[0], _codes(row)) for row in rows)
 
 
 def _codes(row: Mapping[str, str]) -> dict[str, str]:
@@ -90,7 +91,8 @@ def _codes(row: Mapping[str, str]) -> dict[str, str]:
     codes = {one["code"].upper(): one["code"] for one in every}
     if row["fhir"]:
         for one in every:
-            codes.setdefault(one["target"].upper(), one["code"])
+            if one["target"]:
+                codes.setdefault(one["target"].upper(), one["code"])
     return codes
 
 
@@ -99,8 +101,7 @@ def _by_name() -> dict[str, CodeTable]:
     """By every name that people may write: the maps' own, the number, and the file's."""
     found: dict[str, CodeTable] = {}
     for table in _tables():
-        file = next(name for name in tables.names() if name.startswith(f"{table.number}-"))
-        found |= dict.fromkeys((_plain(table.name), table.number, _plain(file[5:])), table)
+        found |= dict.fromkeys((_plain(table.name), table.number, table.file.removeprefix(f"{table.number}-")), table)
     return found
 
 

@@ -114,7 +114,7 @@ def _status(context: Context, sch: Segment) -> str:
             return known
         context.report(place(sch, 25), "103", "W", "The status is not one of table 0278; the event alone was taken.")
     else:
-        of_service = {known for ais in context.message.all("AIS") if (known := _STATUSES.get(context.text(ais, 10).upper()))}
+        of_service = {known for ais in context.message.all("AIS") if (known := _STATUSES.get(context.code(ais, 10, "appointment-status", "0278")))}
         if len(of_service) == 1:  # the appointment's own status is silent, and its services agree
             return of_service.pop()
     return "booked" if event in _NEW else ""

@@ -109,4 +109,4 @@ def _moved(start: str, segment: Segment, field: int) -> str:
 
 def status(context: Context, segment: Segment, field: int) -> str:
     """Whether a resource is confirmed, by its own filler status (table 0278)."""
-    return _STATUSES.get(context.text(segment, field).upper(), "accepted")
+    return _STATUSES.get(context.code(segment, field, "appointment-status", "0278"), "accepted")

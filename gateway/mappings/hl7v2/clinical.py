@@ -83,7 +83,7 @@ def fact(concept: Json, principal: bool = False, kind: str = "") -> DiagnosisFac
 def _diagnosis(context: Context, dg1: Segment) -> Json | None:
     """DG1-3 with the coding method of DG1-2 where the code itself names none; its text is the words of DG1-4, else those of the code."""
     cwe = context.one(dg1, 3)
-    method = datatypes.code_system(context.text(dg1, 2), context.facility)
+    method = datatypes.system_of(context, context.text(dg1, 2))
     code = datatypes.concept(context, cwe, method)
     words = context.text(dg1, 4)
     if code is None:
@@ -142,7 +142,7 @@ def procedures(context: Context) -> list[Fragment]:
     """PR1 -> Procedure: done, for nobody bills or codes one that was not."""
     found = []
     for pr1 in context.message.all("PR1"):
-        code = datatypes.concept(context, context.one(pr1, 3), datatypes.code_system(context.text(pr1, 2), context.facility))
+        code = datatypes.concept(context, context.one(pr1, 3), datatypes.system_of(context, context.text(pr1, 2)))
         words = context.text(pr1, 4)
         if words and (code is None or "text" not in code):
             code = {**(code or {}), "text": words}

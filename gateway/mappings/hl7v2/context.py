@@ -185,17 +185,25 @@ class Context:
     # codes of this feed
 
     def local(self, code: str, *tables: str) -> str:
-        """The standard code for a feed's own, by the profile's map for the first of `tables` that has it; "" when it says nothing."""
-        codes = self.profile.codes
+        """The standard code for a feed's own (any case), by the profile's map for the first of `tables` that has it; "" when it says nothing."""
+        codes = self.sender.codes
         if not codes:
             return ""
         for name in tables:
             table = codes.get(name)
             if table:
-                found = table.get(code)
+                found = table.get(code) or table.get(code.upper())
                 if found:
                     return found
         return ""
+
+    def standard(self, code: str, *tables: str) -> str:
+        """A code in capitals, as our tables have it: what the feed's own stands for, else itself."""
+        return (self.local(code, *tables) or code).upper() if self.sender.codes else code.upper()
+
+    def code(self, segment: Segment, field: int, *tables: str) -> str:
+        """The code in a field's first repetition, as `standard` gives it."""
+        return self.standard(self.text(segment, field), *tables)
 
     # what many records refer to
 

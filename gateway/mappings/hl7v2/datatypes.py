@@ -52,9 +52,14 @@ def code_system(name: str, facility: str) -> str:
     return f"urn:gateway:codes:{facility}:{keys.escape(name)}"
 
 
+def system_of(context: Context, name: str) -> str:
+    """The URI of a coding system's name, by the feed's own names first."""
+    return code_system(context.local(name, "coding-system", "0396") or name, context.facility)
+
+
 def coding(context: Context, code: str, text: str, system: str, default: str = "") -> Coding:
     """One Coding; `default` is the system of codes whose sender names none."""
-    uri = code_system(system, context.facility) if system else default
+    uri = system_of(context, system) if system else default
     if " " in code or "\n" in code or "\t" in code:
         code = clean_code(code)
     found: Coding = {"system": uri, "code": code} if uri else {"code": code}
@@ -145,7 +150,7 @@ def _tabled(context: Context, cwe: Composite, table: dict[str, Coding], names: t
         return _concept(context, cwe, local_system(context, where))
     words = cwe[8] or cwe[1]
     result: Json = {"coding": [found]}
-    if code and cwe[2] and code_system(cwe[2], context.facility) != found["system"]:
+    if code and cwe[2] and system_of(context, cwe[2]) != found["system"]:
         own = _concept(context, cwe, "") or {}
         result["coding"] = [found, *(one for one in own.get("coding", ()) if (one.get("system"), one["code"]) != (found["system"], found["code"]))]
     result["text"] = words or found["display"]
@@ -176,10 +181,15 @@ def identifier(context: Context, cx: Composite, kind: str = "") -> tuple[Json, s
     return found, key
 
 
+def identifier_type(context: Context, stated: str) -> str:
+    """The code of an identifier's type (table 0203); "" for one that nobody knows."""
+    return keys.TYPES.get(context.standard(stated, "identifier-type", "0203"), "") if stated else ""
+
+
 def _assigned(context: Context, authority: tuple[str, str, str], stated: str, kind: str) -> tuple[str, Json | None]:
     """(Identifier.system, Identifier.type) by assigning authority and type, which are the same for most people of a sender."""
-    code = keys.TYPES.get(stated.upper()) or kind or keys.TYPES.get(authority[0].upper(), "")
-    system = keys.system(authority, code, context.facility, context.profile.authorities)
+    code = identifier_type(context, stated) or kind or keys.TYPES.get(authority[0].upper(), "")
+    system = keys.system(authority, code, context.facility, context.sender.authorities)
     if system == keys.SSN:
         code = "SS"
     found = system, IDENTIFIER_TYPES[code] if code else {"text": stated} if stated else None
@@ -222,7 +232,7 @@ def name(context: Context, xpn: Composite, default_use: str = "", first: int = 0
     if first:
         kind = xpn[9]
     found: Json = {}
-    use = _NAME_USES.get(kind.upper()) if kind else default_use
+    use = _NAME_USES.get(context.standard(kind, "name-type", "0200")) if kind else default_use
     if use:
         found["use"] = use
     if family:
@@ -282,7 +292,7 @@ def address(context: Context, xad: Composite, default_use: str = "") -> Json | N
 
 def telecom(context: Context, xtn: Composite, default_use: str = "") -> Json | None:
     """XTN -> ContactPoint: the address or number as sent, else put together from its parts; None without either."""
-    equipment, use = xtn[2].upper(), xtn[1].upper()
+    equipment, use = context.standard(xtn[2], "telecom-equipment", "0202"), context.standard(xtn[1], "telecom-use", "0201")
     system = _TELECOM_SYSTEMS.get(equipment) or ("email" if use == "NET" else "phone")
     value = ""
     if system == "email" or (xtn[3] and not xtn[0] and not xtn[6] and not xtn[11]):

@@ -90,10 +90,10 @@ def _described(context: Context, txa: Segment, own: Json) -> None:
     if availability in ("CA", *_UNAVAILABLE):
         coding = {"system": datatypes.V2 + "0273", "code": availability}
         own["_status"] = {"extension": [{"url": _ALTERNATE, "valueCodeableConcept": {"coding": [coding]}}]}
-    completion = _COMPLETION.get(context.text(txa, 17).upper())
+    completion = _COMPLETION.get(context.code(txa, 17, "document-completion", "0271"))
     if completion:
         own["docStatus"] = completion
-    confidentiality = context.text(txa, 18).upper()
+    confidentiality = context.code(txa, 18, "confidentiality", "0177")
     if confidentiality:
         own["securityLabel"] = [{"coding": [{"system": _T + "v3-Confidentiality", "code": _CONFIDENTIALITY.get(confidentiality, "R")}]}]
     authors: list[Json] = []

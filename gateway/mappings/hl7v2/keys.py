@@ -68,7 +68,7 @@ def is_generic(namespace: str) -> bool:
 def system(hd: tuple[str, str, str], kind: str, facility: str, authorities: Mapping[str, str]) -> str:
     """The identifier system of an identifier of type `kind` (table 0203, "" for none) whose assigning authority is `hd`."""
     namespace = hd[0]
-    own = authorities.get(namespace) if authorities else None
+    own = (authorities.get(namespace) or authorities.get(namespace.upper())) if authorities else None
     if own:
         return own
     found = universal(*hd)

@@ -6,7 +6,7 @@ import re
 
 from gateway.er7.reader import Segment
 from gateway.mappings import tables
-from gateway.mappings.hl7v2 import datatypes, observed, shared, team
+from gateway.mappings.hl7v2 import categories, datatypes, observed, shared, team
 from gateway.mappings.hl7v2.clinical import distinct
 from gateway.mappings.hl7v2.context import Context, place
 from gateway.records.statements import Fragment, Json
@@ -64,7 +64,9 @@ def _observation(context: Context, obx: Segment, order: Segment | None) -> Fragm
         if obx.field(5):
             context.report(place(obx, 3), "101", "W", "The observation does not say what was observed; it was left out.")
         return None
-    status = context.text(obx, 11).upper() or (context.text(order, 25).upper() if order is not None else "")
+    status = context.code(obx, 11, "result-status", "0085")
+    if not status and order is not None:
+        status = context.code(order, 25, "result-status", "0085", "report-status", "0123")
     resource: Json = {"resourceType": "Observation", "status": _STATUSES.get(status, "unknown"), "code": code}
     _value(context, obx, resource)
     at = context.moment(obx, 14) or (context.moment(order, 7) if order is not None else None)
@@ -73,7 +75,8 @@ def _observation(context: Context, obx: Segment, order: Segment | None) -> Fragm
     limits = context.values.text(obx.field(7))
     if limits:
         resource["referenceRange"] = [{"text": limits}]
-    flags = [{"coding": [flag]} for cwe in context.every(obx, 8) if (flag := _INTERPRETATIONS.get(cwe[0].upper()))]
+    found = [_INTERPRETATIONS.get(context.standard(cwe[0], "interpretation", "0078")) for cwe in context.every(obx, 8)]
+    flags = [{"coding": [flag]} for flag in found if flag]
     if flags:
         resource["interpretation"] = flags
     performers = [one for xcn in context.every(obx, 16) if (one := shared.practitioner(context, xcn))]
@@ -84,6 +87,7 @@ def _observation(context: Context, obx: Segment, order: Segment | None) -> Fragm
         resource["method"] = method
     if any(obx.fields[15:]) or any(obx.fields[10:11]) or obx.field(4) or status in ("X", "N"):
         observed.add(context, obx, resource)
+    categories.add(context, obx, order, resource)
     local = f"{datatypes.local_name(code)}|{context.text(obx, 4)}|{at.text if at else ''}"
     return Fragment(resource, local)
 
@@ -125,7 +129,7 @@ def _value(context: Context, obx: Segment, resource: Json) -> None:
 
 def _number(context: Context, obx: Segment, kind: str) -> Json | None:
     unit = context.one(obx, 6)
-    code, label, system = (unit[0], unit[1], datatypes.code_system(unit[2], context.facility)) if unit is not None else ("", "", "")
+    code, label, system = (unit[0], unit[1], datatypes.system_of(context, unit[2])) if unit is not None else ("", "", "")
     if kind == "NM":
         return datatypes.quantity(context.text(obx, 5), label, code, system)
     structured = context.one(obx, 5)

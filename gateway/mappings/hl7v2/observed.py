@@ -45,7 +45,7 @@ def value(context: Context, obx: Segment, kind: str) -> Json | None:
 
 def _quantity(context: Context, obx: Segment, number: str) -> Json | None:
     unit = context.one(obx, 6)
-    code, label, system = (unit[0], unit[1], datatypes.code_system(unit[2], context.facility)) if unit is not None else ("", "", "")
+    code, label, system = (unit[0], unit[1], datatypes.system_of(context, unit[2])) if unit is not None else ("", "", "")
     return datatypes.quantity(number, label, code, system)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.er7.reader import Segment
 from gateway.mappings import tables
 from gateway.mappings.hl7v2 import datatypes, keys, shared
+from gateway.mappings.hl7v2.categories import SECTIONS
 from gateway.mappings.hl7v2.context import Context
 from gateway.mappings.hl7v2.observations import order_group
 from gateway.records.placing import local
@@ -12,6 +13,7 @@ from gateway.records.statements import Fragment, Json
 
 _STATUSES = tables.targets("0038-order-status")
 _REPORTS = tables.targets("0123-report-status")
+_ORDER = ("order-status", "0038")
 _PRIORITIES = tables.targets("0485-priority")
 
 
@@ -62,11 +64,12 @@ def _numbers(context: Context, obr: Segment, orc: Segment | None) -> list[Json]:
 
 
 def _report(context: Context, obr: Segment, code: Json, results: list[str]) -> Json:
-    status = _REPORTS.get(context.text(obr, 25).upper(), "unknown")
+    status = _REPORTS.get(context.code(obr, 25, "report-status", "0123"), "unknown")
     resource: Json = {"resourceType": "DiagnosticReport", "status": status, "code": code}
     section = context.text(obr, 24)
     if section:
-        resource["category"] = [{"coding": [{"system": datatypes.V2 + "0074", "code": datatypes.clean_code(section)}]}]
+        codes = dict.fromkeys((datatypes.clean_code(section), *(("LAB",) if SECTIONS.get(section.upper()) == "laboratory" else ())))
+        resource["category"] = [{"coding": [{"system": datatypes.V2 + "0074", "code": code}]} for code in codes]
     start, end = context.moment(obr, 7), context.moment(obr, 8)
     if start and end and end.instant > start.instant:
         resource["effectivePeriod"] = {"start": start.text, "end": end.text}
@@ -94,7 +97,7 @@ def _interpreter(context: Context, obr: Segment) -> Json | None:
 
 
 def _request(context: Context, obr: Segment, orc: Segment | None, code: Json) -> Json:
-    said = (context.text(orc, 5) or context.text(orc, 1)).upper() if orc is not None else ""
+    said = (context.code(orc, 5, *_ORDER) or context.code(orc, 1, *_ORDER)) if orc is not None else ""
     resource: Json = {"resourceType": "ServiceRequest", "status": _STATUSES.get(said, "active"), "intent": "order", "code": code}
     requester = shared.practitioner(context, context.one(obr, 16) or (context.one(orc, 12) if orc is not None else None))
     if requester:
@@ -105,7 +108,7 @@ def _request(context: Context, obr: Segment, orc: Segment | None, code: Json) ->
     wanted = context.moment(obr, 6)
     if wanted:
         resource["occurrenceDateTime"] = wanted.text
-    priority = _PRIORITIES.get(context.text(obr, 5).upper())
+    priority = _PRIORITIES.get(context.code(obr, 5, "priority", "0485"))
     if priority:
         resource["priority"] = priority
     reasons = [one for cwe in context.every(obr, 31) if (one := datatypes.concept(context, cwe))]
@@ -122,6 +125,6 @@ def _timed(context: Context, tq1: Segment, resource: Json) -> None:
     if period:
         resource.pop("occurrenceDateTime", None)
         resource["occurrencePeriod"] = period
-    priority = _PRIORITIES.get(context.text(tq1, 9).upper())
+    priority = _PRIORITIES.get(context.code(tq1, 9, "priority", "0485"))
     if priority:
         resource["priority"] = priority

@@ -123,7 +123,7 @@ def _key(context: Context, kind: str, segment: Segment, instance: int, code: Jso
 def _word(context: Context, segment: Segment, position: int, table: dict[str, str]) -> str:
     """The word of our tables for a code or its text; "" for none."""
     said = context.one(segment, position)
-    return (table.get(said[0].upper()) or table.get(said[1].upper()) or "") if said is not None else ""
+    return (table.get(context.standard(said[0], "life-cycle")) or table.get(said[1].upper()) or "") if said is not None else ""
 
 
 def _coded(system: str, code: str) -> Json:
@@ -144,7 +144,7 @@ def _problem(context: Context, prb: Segment, person: tuple[str, ...]) -> tuple[s
     if ended and clinical == "active":
         clinical = "resolved"
     own["clinicalStatus"] = _coded("condition-clinical", clinical)
-    certainty = _word(context, prb, 13, _CERTAIN)
+    certainty = _CERTAIN.get(context.text(prb, 13).upper()) or _CERTAIN.get(context.text(prb, 13, 2).upper())
     if certainty:
         own["verificationStatus"] = _coded("condition-ver-status", certainty)
     onset = context.moment(prb, 16)

@@ -66,12 +66,12 @@ def _status(context: Context, rf1: Segment | None) -> str:
     if context.event.code == "I14":
         return "revoked"
     said = context.one(rf1, 1) if rf1 is not None else None
-    known = (_STATUSES.get(said[0].upper()) or _STATUSES.get(said[1].upper())) if said is not None else None
+    known = (_STATUSES.get(context.standard(said[0], "referral-status", "0283")) or _STATUSES.get(said[1].upper())) if said is not None else None
     return known or ("active" if context.event.code == "I12" else "")
 
 
 def _asked(context: Context, rf1: Segment, own: Json) -> None:
-    priority = _PRIORITIES.get(context.text(rf1, 2).upper())
+    priority = _PRIORITIES.get(context.code(rf1, 2, "priority", "0485"))
     if priority:
         own["priority"] = priority
     kind = datatypes.listed(context, context.one(rf1, 3), "RF1-3", "0281")
@@ -150,7 +150,7 @@ def _provider(context: Context, prd: Segment) -> tuple[Json | None, list[str]]:
 
 def _number(context: Context, pln: Composite) -> Json:
     kind = pln[1].upper()
-    found: Json = {"system": keys.system((pln[2], "", ""), kind or "PRN", context.facility, context.profile.authorities), "value": pln[0]}
+    found: Json = {"system": keys.system((pln[2], "", ""), kind or "PRN", context.facility, context.sender.authorities), "value": pln[0]}
     if kind in datatypes.IDENTIFIER_TYPES:
         found["type"] = datatypes.IDENTIFIER_TYPES[kind]
     return found

@@ -7,6 +7,7 @@ that translation stays a pure function. The same doctors, wards and codes stand 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, tzinfo
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -30,6 +31,11 @@ class Known(NamedTuple):
     shared: tuple[tuple[str, Shared], ...] = ()
 
 
+def _any_case(names: Mapping[str, str]) -> Mapping[str, str]:
+    """What a profile says of its sender's names, also under each name in capitals: looked up as sent first, then in capitals."""
+    return {**{name.upper(): meaning for name, meaning in names.items()}, **names}
+
+
 @lru_cache(maxsize=256)
 def _zone(name: str) -> tzinfo | None:
     try:
@@ -43,6 +49,8 @@ class Sender:
 
     __slots__ = (
         "assigned",
+        "authorities",
+        "codes",
         "facility",
         "hospitals",
         "identify",
@@ -59,6 +67,8 @@ class Sender:
     def __init__(self, message: Message, profile: FeedProfile, identify: Identify) -> None:
         self.profile = profile
         self.identify = identify
+        self.authorities = _any_case(profile.authorities)
+        self.codes = {table: _any_case(codes) for table, codes in profile.codes.items()}
         self.values = values = Values(message.delimiters, message.charset)
         # A time with its offset that fills a field, where neither sign is a delimiter: nothing is to be split off it.
         self.whole_time = re.compile(r"(?!)" if {"+", "-"}.intersection(message.delimiters) else r"[0-9]{14}[+-][0-9]{4}").fullmatch

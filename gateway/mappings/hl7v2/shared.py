@@ -47,8 +47,8 @@ def _identified(context: Context, xcn: Composite) -> tuple[Json | None, str]:
     value = xcn[0]
     if not value or keys.is_placeholder(value):
         return None, ""
-    kind = keys.TYPES.get(xcn[12].upper(), "")
-    system = keys.system(xcn.hierarchic(8), kind or "PRN", context.facility, context.profile.authorities)
+    kind = datatypes.identifier_type(context, xcn[12])
+    system = keys.system(xcn.hierarchic(8), kind or "PRN", context.facility, context.sender.authorities)
     found: Json = {"system": system, "value": value}
     if system == keys.NPI:
         kind = "NPI"
@@ -78,7 +78,7 @@ def _organization(context: Context, xon: Composite | None, identified: Composite
         value, hd, kind = xon[9] or xon[2], xon.hierarchic(5), xon[6]
     if not label and not value:
         return Known(None)
-    system = keys.system(hd, keys.TYPES.get(kind.upper(), "") or "XX", context.facility, context.profile.authorities) if value else ""
+    system = keys.system(hd, datatypes.identifier_type(context, kind) or "XX", context.facility, context.sender.authorities) if value else ""
     key = f"{system}|{value}" if value and not keys.is_placeholder(value) else f"urn:gateway:name:{context.facility}|{label.upper()}"
     resource: Json = {"resourceType": "Organization", "active": True, "name": label or value}
     if value:

@@ -65,9 +65,9 @@ def visit(context: Context, pv1: Segment | None, pid: Segment | None) -> Visit:
     for segment, field, kind in ((pv1, 19, "VN"), (pv1, 50, "VN"), (pid, 18, "AN")):
         for cx in context.every(segment, field) if segment is not None else ():
             _number(context, cx, kind, identifiers, found)
-    if pid is not None and _VISIT_TYPE.search(pid.field(3).upper()):
+    if pid is not None and ("identifier-type" in context.sender.codes or _VISIT_TYPE.search(pid.field(3).upper())):
         for cx in context.every(pid, 3):
-            stated = keys.TYPES.get(cx[4].upper(), "")
+            stated = datatypes.identifier_type(context, cx[4])
             if stated in ("VN", "AN"):
                 _number(context, cx, stated, identifiers, found)
     strongest = sorted(found, key=lambda key: key.startswith("urn:gateway:account:"))
@@ -262,7 +262,7 @@ def _second(context: Context, pv2: Segment, own: Json, facts: StayFacts, deletes
     days = context.text(pv2, 11)
     if days.isascii() and days.isdigit() and len(days) < 6:
         own["length"] = {"value": int(days), "unit": "d", "system": "http://unitsofmeasure.org", "code": "d"}
-    protection = context.text(pv2, 22).upper()
+    protection = context.code(pv2, 22, "confidentiality", "0177")
     if protection:
         level = _CONFIDENTIALITY.get(protection)
         if level is None and yes(protection) is False:
