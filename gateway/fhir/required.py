@@ -19,6 +19,7 @@ _UNAVAILABLE: list[Json] = [{"attachment": {"contentType": "text/plain", "_data"
 _NO_ANSWER: Json = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "unknown", "display": "Unknown"}]}
 _MEMBER = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _DOCUMENT_TYPES = ("http://loinc.org", _NULL)
+_REPORTED = ("partial", "preliminary", "final", "amended", "corrected", "appended")
 _UNTIMED = ("proposed", "cancelled", "waitlist")
 _TYPES = {
     code: [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": code, "display": display}], "text": display}]
@@ -33,6 +34,7 @@ _TYPES = {
 _SIMPLE: dict[str, dict[str, Any]] = {
     "Patient": {"gender": "unknown", "name": [NOT_SAID]},
     "Coverage": {"relationship": _NO_ANSWER},
+    "Observation": {"category": [_NO_ANSWER]},
     "PractitionerRole": {"telecom": [{"_system": NOT_SAID, "_value": NOT_SAID}]},
     "ServiceRequest": {"status": "unknown", "intent": "order"},
     "DocumentReference": {"status": "current", "type": _UNKNOWN, "content": _UNAVAILABLE},
@@ -73,6 +75,16 @@ def _coverage(resource: Json) -> Json:
     return {**resource, "_subscriberId": NOT_SAID}
 
 
+def _report(resource: Json) -> Json:
+    """A laboratory's: of when, and when it was given out, though nobody said it (us-core-8, us-core-9)."""
+    codings = [coding.get("code") for category in resource.get("category", ()) for coding in category.get("coding", ())]
+    if "LAB" not in codings or resource.get("status") not in _REPORTED:
+        return resource
+    timed = "effectiveDateTime" in resource or "effectivePeriod" in resource
+    absent = {**({} if timed else {"_effectiveDateTime": NOT_SAID}), **({} if "issued" in resource else {"_issued": NOT_SAID})}
+    return {**resource, **absent} if absent else resource
+
+
 def _document(resource: Json) -> Json:
     """A type of LOINC's, or that it is none that we know, beside the sender's own: US Core takes no other (required binding)."""
     kind = resource["type"]
@@ -107,6 +119,7 @@ def _encounter(resource: Json) -> Json:
 _FURTHER: dict[str, Callable[[Json], Json]] = {
     "Appointment": _appointment,
     "Coverage": _coverage,
+    "DiagnosticReport": _report,
     "DocumentReference": _document,
     "Encounter": _encounter,
     "Procedure": _procedure,

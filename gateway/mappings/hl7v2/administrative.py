@@ -39,6 +39,8 @@ def _read() -> dict[str, list[_Row]]:
 
 _ROWS = _read()
 _SYSTEM = "urn:gateway:hl7v2"
+_ADMINISTRATIVE: list[Json] = [{"coding": [{"system": _SYSTEM, "code": "administrative"}], "text": "Administrative"}]
+"""No category of FHIR's: what is here was billed, registered or classified, and not observed."""
 _BESIDE = (("PID", "person", 0), ("PV1", "stay", 0), ("DG1", "stay", 21))  # whose it is; where the action code stands
 _ELSEWHERE = frozenset(name for name, _, _ in _BESIDE)
 OF_PERSON = tuple(name for name, rows in _ROWS.items() if rows[0].kind == "person" and name not in _ELSEWHERE)
@@ -105,7 +107,7 @@ def restrictions(context: Context) -> tuple[list[Fragment], list[Fragment]]:
 
 def _fragment(context: Context, segment: Segment) -> Fragment | None:
     rows = _ROWS[segment.name]
-    resource: Json = {"resourceType": "Observation", "status": "final", "code": _label(rows[0])}
+    resource: Json = {"resourceType": "Observation", "status": "final", "category": _ADMINISTRATIVE, "code": _label(rows[0])}
     components: list[Json] = []
     for row in rows[1:]:
         if not segment.field(row.field) or segment.field(row.field) == '""':
@@ -121,7 +123,7 @@ def _fragment(context: Context, segment: Segment) -> Fragment | None:
                 components.append({"code": _label(row), **value})
     if components:
         resource["component"] = components
-    return Fragment(resource, segment.name) if len(resource) > 3 else None
+    return Fragment(resource, segment.name) if len(resource) > 4 else None
 
 
 def _label(row: _Row) -> Json:

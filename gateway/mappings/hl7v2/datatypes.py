@@ -284,9 +284,9 @@ def address(context: Context, xad: Composite, default_use: str = "") -> Json | N
     elif xad[11]:
         found |= _validity_range(context, xad, 11)
     if xad[9]:
-        found["extension"] = [{"url": _CENSUS_TRACT, "valueString": xad[9]}]
+        found["_line"] = [{"extension": [{"url": _CENSUS_TRACT, "valueString": xad[9]}]}, *(None for _ in found.get("line", ())[1:])]
     if kind in _CONFIDENTIAL:
-        found["extension"] = [MARK, *found.get("extension", ())]
+        found["extension"] = [MARK]
     return found
 
 

@@ -13,10 +13,11 @@ shared         as for a person; urn:gateway:hospital, urn:gateway:location:<MSH-
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from urllib.parse import quote
 
+from gateway.fhir.check_digits import is_npi
 from gateway.mappings import tables
 from gateway.mappings.hl7v2.values import Composite
 
@@ -29,6 +30,12 @@ _KNOWN = tables.targets("authorities")
 _OID = re.compile(r"(?:urn:oid:)?([0-2](?:\.(?:0|[1-9][0-9]*))+)", re.IGNORECASE)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s|]+")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_NATIONAL: dict[str, tuple[str, Callable[[str], object]]] = {
+    NPI: ("NPI", is_npi),
+    "urn:oid:2.16.840.1.113883.4.7": ("CLIA", re.compile(r"[0-9]{2}D[0-9]{7}").fullmatch),
+    "urn:oid:2.16.840.1.113883.6.300": ("NAIC", re.compile(r"[0-9]{5}").fullmatch),
+}
+"""Systems whose numbers have a form: what the numbers are called, and whether one has it."""
 _NO_DIGITS = re.compile("[^0-9]+")
 _WORDS = {"UNKNOWN", "UNK", "NONE", "N/A", "NA", "NULL", "NOTAPPLICABLE", "UNASSIGNED", "TBD", "ANONYMOUS"}
 _FALSE_SSN = {"123456789", "987654321", "078051120", "219099999"}
@@ -81,6 +88,15 @@ def system(hd: tuple[str, str, str], kind: str, facility: str, authorities: Mapp
     if is_generic(namespace):
         return f"urn:gateway:facility:{facility}:{kind or TYPES.get(namespace.upper(), 'MR')}"
     return f"urn:gateway:authority:{escape(namespace)}"
+
+
+def of_number(system: str, value: str, facility: str) -> str:
+    """The system of a provider's number: a national one only where the number can be one of it, else the sender's own of that kind.
+
+    So a mistyped NPI is kept, names nobody else, and breaks no rule of US Core (us-core-16 to us-core-19).
+    """
+    form = _NATIONAL.get(system)
+    return system if form is None or form[1](value) else f"urn:gateway:facility:{facility}:{form[0]}"
 
 
 def of_visit(cx: Composite, facility: str, account: bool = False) -> str:

@@ -12,15 +12,6 @@ _BASE = "http://hl7.org/fhir/StructureDefinition/"
 _V5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation."
 _MEDIA = {"TEXT": "text", "IMAGE": "image", "APPLICATION": "application", "AUDIO": "audio", "VIDEO": "video", "TX": "text", "IM": "image"}
 _NOT_ASKED: Json = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "not-asked", "display": "Not Asked"}]}
-_CATEGORIES = {
-    "SP": "survey",
-    "RSLT": "laboratory",
-    "LAB": "laboratory",
-    "IMG": "imaging",
-    "EXM": "exam",
-    "VS": "vital-signs",
-    "SOC": "social-history",
-}
 
 
 def value(context: Context, obx: Segment, kind: str) -> Json | None:
@@ -51,6 +42,8 @@ def _quantity(context: Context, obx: Segment, number: str) -> Json | None:
 
 def _range(context: Context, obx: Segment, low: str, high: str) -> Json | None:
     ends = {name: end for name, number in (("low", low), ("high", high)) if (end := _quantity(context, obx, number))}
+    if len(ends) == 2 and ends["low"]["value"] > ends["high"]["value"]:
+        return None  # rng-2; it is kept as text
     return {"valueRange": ends} if ends else None
 
 
@@ -149,11 +142,7 @@ def _numbers(context: Context, obx: Segment, resource: Json) -> None:
         resource["identifier"] = [{"type": {"coding": [{"system": datatypes.V2 + "0203", "code": "FILL"}]}, **datatypes.entity(context, number, "")}]
     category = context.text(obx, 29).upper()
     if category:
-        coding: Json = {"system": datatypes.V2 + "0936", "code": datatypes.clean_code(category)}
-        known = _CATEGORIES.get(category)
-        if known:
-            coding = {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": known}
-        resource["category"] = [{"coding": [coding]}]
+        resource["category"] = [{"coding": [{"system": datatypes.V2 + "0936", "code": datatypes.clean_code(category)}]}]
 
 
 def _specimens(context: Context, obx: Segment, resource: Json, extensions: list[Json]) -> None:

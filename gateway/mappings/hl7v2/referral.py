@@ -139,18 +139,17 @@ def _provider(context: Context, prd: Segment) -> tuple[Json | None, list[str]]:
     if human is None or "family" not in human:
         return _organization(context, prd), names
     names.append(" ".join((*human.get("given", ()), human["family"])))
-    identifiers = [_number(context, pln) for pln in numbers]
-    key = f"{identifiers[0]['system']}|{identifiers[0]['value']}" if identifiers else f"urn:gateway:name:{context.facility}|{names[-1].upper()}"
-    resource: Json = {"resourceType": "Practitioner", "active": True, "name": [human]}
-    if identifiers:
-        resource["identifier"] = identifiers
+    identifiers = [_number(context, pln) for pln in numbers] or [shared.by_name(context, human)[0]]
+    key = f"{identifiers[0]['system']}|{identifiers[0]['value']}"
+    resource: Json = {"resourceType": "Practitioner", "active": True, "name": [human], "identifier": identifiers}
     resource |= _reachable(context, prd, 3, 5)
     return {**context.share("Practitioner", key, resource), "display": names[-1]}, names
 
 
 def _number(context: Context, pln: Composite) -> Json:
     kind = pln[1].upper()
-    found: Json = {"system": keys.system((pln[2], "", ""), kind or "PRN", context.facility, context.sender.authorities), "value": pln[0]}
+    system = keys.system((pln[2], "", ""), kind or "PRN", context.facility, context.sender.authorities)
+    found: Json = {"system": keys.of_number(system, pln[0], context.facility), "value": pln[0]}
     if kind in datatypes.IDENTIFIER_TYPES:
         found["type"] = datatypes.IDENTIFIER_TYPES[kind]
     return found

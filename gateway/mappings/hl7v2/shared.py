@@ -32,12 +32,9 @@ def _practitioner(context: Context, xcn: Composite) -> Known:
         if found is None:
             return Known(shown or None)
         return Known({"identifier": found, **shown})
-    if not key:
-        words = " ".join((human["family"], *human.get("given", ()))).upper()
-        key = f"urn:gateway:name:{context.facility}|{words}"
-    resource: Json = {"resourceType": "Practitioner", "active": True, "name": [human]}
-    if found is not None:
-        resource["identifier"] = [found]
+    if found is None:
+        found, key = by_name(context, human)
+    resource: Json = {"resourceType": "Practitioner", "active": True, "name": [human], "identifier": [found]}
     display = " ".join((*human.get("prefix", ()), *human.get("given", ()), human["family"], *human.get("suffix", ())))
     return senders.shared(context.sender, "Practitioner", key, resource, display)
 
@@ -49,12 +46,19 @@ def _identified(context: Context, xcn: Composite) -> tuple[Json | None, str]:
         return None, ""
     kind = datatypes.identifier_type(context, xcn[12])
     system = keys.system(xcn.hierarchic(8), kind or "PRN", context.facility, context.sender.authorities)
-    found: Json = {"system": system, "value": value}
     if system == keys.NPI:
         kind = "NPI"
+        system = keys.of_number(system, value, context.facility)
+    found: Json = {"system": system, "value": value}
     if kind:
         found["type"] = datatypes.IDENTIFIER_TYPES[kind]
     return found, f"{system}|{value}"
+
+
+def by_name(context: Context, human: Json) -> tuple[Json, str]:
+    """(identifier, key) of somebody whom a sender gives no number: the name by which it knows them. US Core has no Practitioner without an identifier."""
+    system, words = f"urn:gateway:name:{context.facility}", " ".join((human["family"], *human.get("given", ()))).upper()
+    return {"system": system, "value": words}, f"{system}|{words}"
 
 
 def organization(context: Context, xon: Composite | None, identified: Composite | None = None) -> Json | None:
@@ -79,6 +83,7 @@ def _organization(context: Context, xon: Composite | None, identified: Composite
     if not label and not value:
         return Known(None)
     system = keys.system(hd, datatypes.identifier_type(context, kind) or "XX", context.facility, context.sender.authorities) if value else ""
+    system = keys.of_number(system, value, context.facility)
     key = f"{system}|{value}" if value and not keys.is_placeholder(value) else f"urn:gateway:name:{context.facility}|{label.upper()}"
     resource: Json = {"resourceType": "Organization", "active": True, "name": label or value}
     if value:
