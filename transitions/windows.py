@@ -68,6 +68,14 @@ def local_day(moment: datetime, zone: str) -> date:
         return moment.date()
 
 
+def local_time(moment: datetime, zone: str) -> str:
+    """The moment for people, in the facility's zone: "2026-12-01 10:00"."""
+    try:
+        return f"{moment.astimezone(_zone(zone)):%Y-%m-%d %H:%M}"
+    except OverflowError:
+        return f"{moment:%Y-%m-%d %H:%M}"
+
+
 def start_of_day(day: date, later: int, zone: str) -> datetime:
     """The moment (UTC) at which the calendar day `later` days after `day` begins in the zone."""
     return _start(day.toordinal() + later, zone)

@@ -20,7 +20,7 @@ from gateway.mappings.care.context import CareContext
 from gateway.mappings.care.derive import derive
 from gateway.mappings.care.feed_flag import feed_flag
 from gateway.mappings.care.measure_report import case_json
-from gateway.mappings.care.transition_json import transition_json
+from gateway.mappings.care.transition_json import timeline_json, transition_json
 from gateway.pipeline.configuration import Configuration
 from gateway.privacy import supports
 from gateway.privacy.consent import Verdict
@@ -245,6 +245,8 @@ def _view(
         for resource in derive(person, record, transition, context):
             _put(found, recipient, resource)
         body = transition_json(transition, person, recipient=reader)
+        if reader is None:
+            body["timeline"] = timeline_json(transition)
         case = case_of(transition, configuration.policy) if reader is None else None
         if case is not None:
             body["measure"] = case_json(case)

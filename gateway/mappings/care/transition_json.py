@@ -10,6 +10,7 @@ from gateway.privacy.disclosure import resources_of
 from gateway.records.record import PersonRecord
 from gateway.records.statements import Json
 from transitions.model import Assignment, Evidence, Transition
+from transitions.timeline import timeline
 
 
 def transition_json(transition: Transition, person: PersonRecord, *, recipient: str | None = None) -> Json:
@@ -85,6 +86,14 @@ def transition_json(transition: Transition, person: PersonRecord, *, recipient: 
         "assignments": [turn(one) for one in mine],
         "zone": stay.zone,
     }
+
+
+def timeline_json(transition: Transition) -> list[Json]:
+    """What happened, oldest first: {"at", "kind", "text", "reference"}, with the facility's offset. The coordinator's: it names every agency."""
+    zone = zone_of(transition.stay.zone)
+    return [
+        {"at": one.at.astimezone(zone).isoformat(), "kind": one.kind, "text": one.text, "reference": one.reference} for one in timeline(transition)
+    ]
 
 
 def evidence(entries: tuple[Evidence, ...], readable: Set[str] | None = None) -> list[Json]:
