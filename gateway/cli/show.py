@@ -54,7 +54,7 @@ def _origins(reader: Reader, records: Records, transition: dict[str, Any], confi
     """Where each line came from."""
     from gateway.web.care.origins import Origins, messages_of
 
-    messages = messages_of(reader, records, transition["client"], configuration.feeds, configuration.identify)
+    messages = messages_of(reader, records, transition, configuration.feeds, configuration.identify)
     found = Origins(messages, configuration.feeds, configuration.identify)
     return lambda line: found.why(line, records)
 

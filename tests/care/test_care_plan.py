@@ -287,8 +287,8 @@ ENDS = [
     # what assessment says                                              plan, goals, why
     ({"status": "anticipated"}, "draft", "proposed", None),
     ({"status": "open"}, "active", "proposed", None),
-    ({"status": "closed", "closed_as": "follow-up-kept"}, "completed", "completed", "Closed: follow-up-kept."),
-    ({"status": "closed", "closed_as": "readmitted"}, "revoked", "cancelled", "Closed: readmitted."),
+    ({"status": "closed", "closed_as": "follow-up-kept"}, "completed", "completed", "Closed: the client was seen."),
+    ({"status": "closed", "closed_as": "readmitted"}, "revoked", "cancelled", "Closed: the client is in hospital again."),
     ({"status": "void"}, "revoked", "cancelled", "The discharge was cancelled."),
     ({"status": "void", "stay_state": "entered-in-error"}, "entered-in-error", "entered-in-error", "Entered in error."),
 ]
@@ -560,7 +560,7 @@ def test_why_says_something_of_every_statement(county: Path) -> None:
         body = orjson.loads(row.body or b"")
         records = read(reader, identify, row.id)
         assert records is not None
-        origins = Origins(messages_of(reader, records, body["client"], FEEDS, identify), FEEDS, identify)
+        origins = Origins(messages_of(reader, records, body, FEEDS, identify), FEEDS, identify)
         lines = [line for section in sections(records, body) for line in section.lines]
         unsaid = [line for line in lines if not told.search(" ".join(origins.why(line, records)))]
         guessed = [line.label for line in lines if NOT_SAID in origins.why(line, records)]

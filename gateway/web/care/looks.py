@@ -17,12 +17,19 @@ from transitions.risk import HOMELESS, SCHIZOPHRENIA, SELF_HARM, SUBSTANCE_USE
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What to look for in messages: elements that a value became (beginnings of FHIR paths), and the values; no values: any."""
+    """What to look for in messages: elements that a value became (beginnings of FHIR paths), and the values; no values: any.
 
-    elements: tuple[str, ...]
+    Or `events`: what was said by its kind alone ("ADT^A13", "decision close"). `elsewhere`: not by a message that the plan rests on.
+    """
+
+    elements: tuple[str, ...] = ()
     values: frozenset[str] = frozenset()
+    events: frozenset[str] = frozenset()
+    elsewhere: bool = False
 
 
+LEFT_AS = (Look(events=frozenset({"decision disposition"})), Look(("Encounter.hospitalization.dischargeDisposition",)))
+"""As what the client left: a person's decision stands over what the hospital said."""
 _PLACES: Mapping[str, tuple[str, ...]] = {
     "Language and interpreter": ("Patient.communication",),
     "Confidential address": ("Patient.address.extension",),
@@ -47,7 +54,7 @@ def looks_of_reason(records: Records, reason: str) -> tuple[Look, ...]:
     if reason.startswith("stay of"):
         return (Look(("Encounter.period.start",)), Look(("Encounter.period.end",)))
     if reason.startswith("left against"):
-        return (Look(("Encounter.hospitalization.dischargeDisposition",)),)
+        return LEFT_AS
     if "C-SSRS" in reason:
         return (Look(("Observation.code",), frozenset(("93374-7", "93249-1", "93250-9", "93269-9"))),)
     if reason.startswith(("admitted", "no outpatient")):

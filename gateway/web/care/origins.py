@@ -43,14 +43,20 @@ class Origins:
 
     def why(self, line: Line, records: Records) -> list[str]:
         """Where a line came from, in words: message and fields, rule and version, or that no message says it."""
-        found = dict.fromkeys(place for look in line.looks if (place := self._place(look)))
+        found = dict.fromkeys(place for look in line.looks if (place := self._place(look, records)))
         rule = records.rules.get(line.record)
         unsaid = [NOT_SAID] if line.looks and not found else []
         return [*found, *unsaid, *([line.because] if line.because else []), *([str(rule)] if rule else [])]
 
-    def _place(self, look: Look) -> str:
+    def _place(self, look: Look, records: Records) -> str:
         """The newest message that says it, with the fields."""
         for number, message in enumerate(self._messages):
+            if look.elsewhere and records.rests_on(message.feed, message.control_id or message.digest.hex()):
+                continue
+            if look.events:
+                if message.event in look.events:
+                    return f"{called(message)}: MSH-9" if message.kind == "hl7v2" else called(message)
+                continue
             fields = [one.path for one in self._fields(number) if _says(one, look)]
             if fields:
                 shown = ", ".join(fields[:4]) + (" …" if len(fields) > 4 else "")
@@ -59,16 +65,19 @@ class Origins:
 
 
 def called(message: Input) -> str:
-    """A message as people find it: "ADT^A03 from st-mary, control ID C17, message 17"."""
+    """A message as people find it: "ADT^A03 from st-mary, control ID C17, message 17"; a decision by who took it."""
+    if message.kind == "decision":
+        return f"{message.event} by {message.about.get('by', '')}, message {message.id}"
     control = f", control ID {message.control_id}" if message.control_id else ""
     return f"{message.event or message.kind} from {message.feed}{control}, message {message.id}"
 
 
-def messages_of(reader: Reader, records: Records, client: Mapping[str, Any], feeds: Sequence[FeedProfile], identify: Identify) -> list[Input]:
-    """The messages that the records rest on, by their Provenance, and others that name the client by the same identifiers.
+def messages_of(reader: Reader, records: Records, transition: Mapping[str, Any], feeds: Sequence[FeedProfile], identify: Identify) -> list[Input]:
+    """The messages that the records rest on, by their Provenance, others that name the client, decisions, and agencies' answers.
 
     The newest first, as Provenance has them: by when they were recorded, which is what counts, and not by arrival.
     """
+    client = transition["client"]
     found: dict[int, Input] = {}
     told = sorted((rule.messages for rule in records.rules.values()), key=len, reverse=True)
     for sender, name in dict.fromkeys(message for messages in told for message in reversed(messages)):
@@ -81,7 +90,16 @@ def messages_of(reader: Reader, records: Records, client: Mapping[str, Any], fee
         for one in reader.messages(Filter(state="processed", identifier=value, limit=_AT_MOST)):
             if one.id not in found and not mine.isdisjoint(_people(one, _profile(one, feeds), identify)):
                 found[one.id] = one
+    found |= {one.id: one for one in _answers(reader, transition)}
     return list(found.values())[:_AT_MOST]
+
+
+def _answers(reader: Reader, transition: Mapping[str, Any]) -> Iterator[Input]:
+    """What people and the policy decided about the transition, and what the agencies whose turn it was wrote of its Tasks."""
+    yield from reader.messages(Filter(state="processed", identifier=transition["id"], limit=_AT_MOST))
+    for agency in sorted({one["agency"] for one in transition.get("assignments") or () if one["agency"]}):
+        said = reader.messages(Filter(state="processed", feed=f"agency/{agency}", contains=transition["id"].encode(), limit=_AT_MOST))
+        yield from (one for one in said if one.about.get("type") == "Task")
 
 
 def _says(field: Field, look: Look) -> bool:

@@ -50,6 +50,11 @@ class Records:
         found = (self.find(activity.get("reference")) for activity in self.plan.get("activity", []))
         return [one for one in found if one is not None and one["resourceType"] == "ServiceRequest"]
 
+    def rests_on(self, sender: str, name: str) -> bool:
+        """Whether the plan rests on a message, by sender and control ID or, without one, digest."""
+        rule = self.rules.get(f"CarePlan/{self.plan['id']}")
+        return rule is not None and any(sender == by and (name == said or name.startswith(said)) for by, said in rule.messages)
+
     @property
     def notices(self) -> tuple[str, ...]:
         """The words that 42 CFR Part 2 wants on whatever is passed on of its content; () where there is none."""
