@@ -16,7 +16,8 @@ _UNKNOWN: Json = {"coding": [{"system": _NULL, "code": "UNK", "display": "unknow
 NOT_SAID: Json = {"extension": [{"url": _ABSENT, "valueCode": "unknown"}]}
 """An element that has to be there and of which nothing is known; shared, and never changed."""
 _UNAVAILABLE: list[Json] = [{"attachment": {"contentType": "text/plain", "_data": NOT_SAID}}]
-_NO_ANSWER: Json = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "unknown", "display": "Unknown"}]}
+NO_ANSWER: Json = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "unknown", "display": "Unknown"}]}
+"""The same of a CodeableConcept."""
 _MEMBER = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _DOCUMENT_TYPES = ("http://loinc.org", _NULL)
 _REPORTED = ("partial", "preliminary", "final", "amended", "corrected", "appended")
@@ -33,8 +34,8 @@ _TYPES = {
 }
 _SIMPLE: dict[str, dict[str, Any]] = {
     "Patient": {"gender": "unknown", "name": [NOT_SAID]},
-    "Coverage": {"relationship": _NO_ANSWER},
-    "Observation": {"category": [_NO_ANSWER]},
+    "Coverage": {"relationship": NO_ANSWER},
+    "Observation": {"category": [NO_ANSWER]},
     "PractitionerRole": {"telecom": [{"_system": NOT_SAID, "_value": NOT_SAID}]},
     "ServiceRequest": {"status": "unknown", "intent": "order"},
     "DocumentReference": {"status": "current", "type": _UNKNOWN, "content": _UNAVAILABLE},

@@ -8,8 +8,8 @@ Source: US Core 6.1.0 and 8.0.0, Observation profiles; HL7 FHIR R4, Vital Signs.
 from __future__ import annotations
 
 from gateway.er7.reader import Segment
+from gateway.fhir.required import NO_ANSWER
 from gateway.mappings import tables
-from gateway.mappings.hl7v2 import datatypes
 from gateway.mappings.hl7v2.context import Context
 from gateway.records.statements import Json
 
@@ -35,7 +35,6 @@ _CATEGORIES: dict[str, Json] = {
         (_US_CORE, "sdoh", "SDOH"),
     )
 }
-_NO_VALUE: Json = {"coding": [{"system": _ABSENT, "code": "unknown", "display": "Unknown"}]}
 _NO_PLACE: Json = {"coding": [{"system": _ABSENT, "code": "unsupported", "display": "Unsupported"}]}
 _VALUES = ("valueQuantity", "valueCodeableConcept", "valueString", "valueDateTime", "valueTime", "valuePeriod", "valueRange", "valueRatio")
 
@@ -50,7 +49,7 @@ def add(context: Context, obx: Segment, order: Segment | None, resource: Json) -
     first = said[0] if _takes(context, obx, code, said[0], resource) else _LESS[said[0]]
     resource["category"] = [*(_CATEGORIES[each] for each in (first, *said[1:])), *resource.get("category", ())]
     if not any(name in resource for name in (*_VALUES, "valueSampledData", "dataAbsentReason")):
-        resource["dataAbsentReason"] = _NO_PLACE if obx.field(5) not in ("", '""') else _NO_VALUE
+        resource["dataAbsentReason"] = _NO_PLACE if obx.field(5) not in ("", '""') else NO_ANSWER
 
 
 def _said(context: Context, obx: Segment, order: Segment | None, code: str) -> tuple[str, ...]:

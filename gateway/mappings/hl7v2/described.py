@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.er7.reader import Segment
+from gateway.fhir.required import NO_ANSWER
 from gateway.mappings import tables
 from gateway.mappings.hl7v2 import datatypes
 from gateway.mappings.hl7v2.context import Context
@@ -24,6 +25,8 @@ def extensions(context: Context, pid: Segment) -> list[Json]:
     kinds = [(url, datatypes.concept(context, context.one(pid, field))) for field, url in ((35, "species"), (36, "breed"))]
     animal = [{"url": url, "valueCodeableConcept": kind} for url, kind in kinds if kind]
     if animal:
+        if animal[0]["url"] != "species":  # which the extension requires
+            animal.insert(0, {"url": "species", "valueCodeableConcept": NO_ANSWER})
         found.append({"url": _BASE + "patient-animal", "extension": animal})
     return found
 

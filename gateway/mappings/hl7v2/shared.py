@@ -56,7 +56,7 @@ def _identified(context: Context, xcn: Composite) -> tuple[Json | None, str]:
 
 
 def by_name(context: Context, human: Json) -> tuple[Json, str]:
-    """(identifier, key) of somebody whom a sender gives no number: the name by which it knows them. US Core has no Practitioner without an identifier."""
+    """(identifier, key) of somebody whom a sender gives no number: the name by which it knows them. US Core wants an identifier of everybody."""
     system, words = f"urn:gateway:name:{context.facility}", " ".join((human["family"], *human.get("given", ()))).upper()
     return {"system": system, "value": words}, f"{system}|{words}"
 
