@@ -294,5 +294,6 @@ class Transition:
     psychiatric: Answer
     psychiatric_reasons: tuple[str, ...]
     follow_ups: tuple[FollowUp, ...] = ()
+    visits: tuple[str, ...] = ()  # references of those that are, or may be, follow-up after this discharge
     contacts: tuple[Contact, ...] = ()
     since: datetime | None = None  # when the present status began

@@ -192,6 +192,7 @@ def transition(record: PersonRecord | None = None, stay: StayRecord | None = Non
         (Evidence("ADT^A03 from st-mary", "message 17"),),
         "A mental-health appointment on or before 27 November",
     )
+    change.setdefault("visits", tuple(one.reference for one in change.get("follow_ups", ())))
     base = Transition(
         id=stay.transition,
         stay=replace(assessed, **stay_change),

@@ -16,6 +16,7 @@ from gateway.privacy.extent import PARENTS
 from gateway.records.statements import Json
 
 UNKNOWN = "unknown"
+WITHHELD = "withheld unless the client agrees"
 ENGLISH = ("en", "eng", "english")
 GUARDIANS = frozenset({"GUARD", "GRD"})
 ADULT = 18
@@ -42,7 +43,7 @@ def before_calling(scene: Scene) -> tuple[Known, ...]:
         told(scene, said, "legal_status", "Legal status"),
         told(scene, said, "long_acting_injection", "Long-acting injection"),
         medication_ends(scene, said),
-        Known("Contact with family", "withheld unless the client agrees"),
+        family(scene),
     )
 
 
@@ -94,6 +95,16 @@ def language(scene: Scene, said: tuple[str, ...]) -> Known:
         return Known(subject, UNKNOWN)
     needed = "; ".join(sorted(set(stated))) or ("interpreter needed" if needs_interpreter(patient) else "no interpreter asked for")
     return Known(subject, f"{spoken or 'language unknown'}: {needed}")
+
+
+def family(scene: Scene) -> Known:
+    """Contact with family is withheld by default; with whom the client's consents allow or refuse it by name, where they do."""
+    verdicts = scene.context.supports
+    allowed, refused = (
+        sorted(_people(one for one in scene.of_type("RelatedPerson") if verdicts.get(str(one["id"])) == verdict)) for verdict in ("permit", "deny")
+    )
+    default = f"{WITHHELD}, who allows {', '.join(allowed)}" if allowed else WITHHELD
+    return Known("Contact with family", "; ".join([default, *(f"refused for {name}" for name in refused)]))
 
 
 def preferred_language(patient: Json) -> str | None:

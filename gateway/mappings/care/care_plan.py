@@ -11,6 +11,7 @@ from gateway.mappings.care.goals import set_by_others
 from gateway.mappings.care.other_plans import named, other_plans, still_open
 from gateway.mappings.care.scene import Scene, ended, why_ended, words
 from gateway.records.statements import Json
+from transitions.dispositions import disposition
 
 CATEGORY = {
     "system": "http://hl7.org/fhir/us/core/CodeSystem/careplan-category",
@@ -53,9 +54,10 @@ def care_plan(scene: Scene, to_know: Sequence[Known], requests: Sequence[Json], 
 
 def period(scene: Scene) -> Json:
     """From the discharge, or its expectation, to the end of the plan; open-ended while no day is known."""
-    start = scene.discharge or scene.begun
+    stay = scene.transition.stay
+    start = scene.time(stay.discharged or scene.begun) if stay.discharged or not stay.expected_discharge else scene.day(0)
     end = scene.day(scene.context.policy.follow_up.plan_days)
-    return {"start": scene.time(start), **({"end": end} if end else {})}
+    return {"start": start, **({"end": end} if end else {})}
 
 
 def documents(scene: Scene) -> list[str]:
@@ -93,12 +95,14 @@ def text(scene: Scene, to_know: Sequence[Known], requests: Sequence[Json], goals
 
 
 def summary(scene: Scene) -> Iterator[str]:
-    """Who, from where, since when, and how follow-up stands."""
+    """Who, from where, since when and where to, and how follow-up stands."""
     transition = scene.transition
     stay, follow_up = transition.stay, transition.follow_up
     yield f"{stay.client.name or 'Name unknown'}."
     if stay.discharged:
-        yield f"Left {stay.hospital} on {scene.spoken(stay.discharged)}."
+        yield f"Left {stay.hospital} on {scene.spoken(stay.discharged)}. Discharge disposition: {disposition(stay).words}."
+    elif stay.state == "entered-in-error":
+        yield f"The stay in {stay.hospital} was entered in error."
     else:
         yield f"In {stay.hospital}."
         if stay.expected_discharge:

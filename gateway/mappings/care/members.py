@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import cast
 
 from gateway.mappings import tables
@@ -11,6 +12,7 @@ from gateway.mappings.care.scene import Scene, organization, others
 from gateway.records.record import Owned
 from gateway.records.statements import Json
 from gateway.records.times import iso
+from transitions.model import Assignment
 
 ROLES = tables.codings("care-team-roles")
 WORDED = {"REF": "Referring practitioner", "referrer": "Referring practitioner", "PPRF": "Primary performer of the stay"}
@@ -103,9 +105,17 @@ def agencies(scene: Scene) -> Iterator[Json]:
     """The agency that has accepted, from when on; an earlier one that had, with the end of its time."""
     for assignment in scene.transition.assignments:
         foreign = scene.context.recipient is not None and assignment.agency != scene.context.recipient
-        if assignment.agency and assignment.status in ACCEPTED and not foreign:
-            period = {"start": scene.time(assignment.since), **({"end": scene.time(assignment.until)} if assignment.until else {})}
+        since = _accepted(scene, assignment)
+        if assignment.agency and since is not None and not foreign:
+            period = {"start": scene.time(since), **({"end": scene.time(max(assignment.until, since))} if assignment.until else {})}
             yield {"role": [{"text": "Community mental-health agency"}], "member": organization(scene.context, assignment.agency), "period": period}
+
+
+def _accepted(scene: Scene, assignment: Assignment) -> datetime | None:
+    """When the agency first said so of its Task; None where it never did."""
+    mine = (claim for claim in scene.transition.stay.claims if claim.agency == assignment.agency and claim.number in (0, assignment.number))
+    said = (claim.at for claim in mine if claim.status in ACCEPTED)
+    return min(said, default=assignment.since if assignment.status in ACCEPTED else None)
 
 
 def known(scene: Scene, reference: Json | None) -> Json | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.mappings.care.context import CareContext
 from gateway.records.record import PersonRecord, StayRecord
 from gateway.records.statements import Json
+from transitions.describe import CLOSED_AS
 from transitions.model import Assignment, Transition
 
 ENDED_WELL = "follow-up-kept"
@@ -95,9 +96,9 @@ class Scene:
 
     @property
     def begun(self) -> datetime:
-        """When the transition came to be known: the recorded time of the discharge, else of its expectation, else of the stay."""
-        stay = self.transition.stay
-        return stay.discharge_recorded or stay.expectation_recorded or stay.pending_since or stay.first_seen
+        """When the transition came to be known: the recorded time of the discharge, else of its expectation, else of what voided it."""
+        stay, void = self.transition.stay, self.transition.since if self.transition.status == "void" else None
+        return stay.discharge_recorded or stay.expectation_recorded or stay.pending_since or void or stay.first_seen
 
     @property
     def reached(self) -> bool:
@@ -120,9 +121,10 @@ class Scene:
         return self.local(moment).isoformat(timespec="seconds")
 
     def spoken(self, moment: datetime) -> str:
-        """A time in the facility's zone as people write it: "Fri 20 Nov 2026 10:00"."""
+        """A time in the facility's zone as people write it: "Fri 20 Nov 2026 10:00"; of what was told as a day alone, the day."""
         local = self.local(moment)
-        return f"{local:%a} {local.day} {local:%b %Y %H:%M}"
+        day = f"{local:%a} {local.day} {local:%b %Y}"
+        return f"{day} {local:%H:%M}" if local.time() != time.min else day
 
     def age(self) -> int | None:
         """Whole years on the day of discharge, or of the first word on the stay."""
@@ -131,9 +133,8 @@ class Scene:
         return years(born, at) if born else None
 
     def appointments(self) -> list[str]:
-        """Appointments that were assessed as this transition's follow-up and are in the record, as references."""
-        found = (follow_up.reference for follow_up in self.transition.follow_ups)
-        return sorted({reference for reference in found if reference.startswith("Appointment/") and reference in self.known})
+        """Appointments that are, or may be, follow-up after this discharge and are in the record, as references."""
+        return sorted({name for name in self.transition.visits if name.startswith("Appointment/") and name in self.known})
 
     def current(self) -> Assignment | None:
         """The assignment that stands now."""
@@ -166,7 +167,7 @@ def why_ended(scene: Scene) -> str:
     """Why what was derived is over, in a sentence; "" while it runs."""
     if scene.transition.status == "void":
         return "Entered in error." if scene.transition.stay.state == "entered-in-error" else "The discharge was cancelled."
-    return f"Closed: {scene.transition.closed_as}." if scene.transition.closed_as else ""
+    return f"Closed: {CLOSED_AS[scene.transition.closed_as]}." if scene.transition.closed_as else ""
 
 
 def latest(recorded: Iterable[int]) -> datetime | None:

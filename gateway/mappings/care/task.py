@@ -6,8 +6,10 @@ Statuses follow Gravity's closed loop on a base Task; businessStatus uses the co
 from __future__ import annotations
 
 from gateway.mappings.care.context import task_id
-from gateway.mappings.care.scene import Scene, ended, organization
+from gateway.mappings.care.members import ACCEPTED
+from gateway.mappings.care.scene import ENDED_WELL, Scene, ended, organization, why_ended
 from gateway.records.statements import Json
+from transitions.describe import CLOSED_AS
 from transitions.model import Assignment
 
 TASK_CODE = {"system": "http://hl7.org/fhir/CodeSystem/task-code", "code": "fulfill", "display": "Fulfill the focal request"}
@@ -22,14 +24,18 @@ BUSINESS = {
     "5.1.4": "Visit completed",
     "7.0": "Service completed",
 }
+CREATED = "2.0"
+BY_STATUS = {"rejected": "4.0", "completed": "7.0", "requested": CREATED, "received": CREATED, "draft": CREATED}
+"""What a status alone settles."""
 BY_FOLLOW_UP = {"booked": "5.1.1", "missed": "5.1.2", "cancelled": "5.1.3", "kept": "5.1.4"}
 TERMINAL = frozenset({"completed", "cancelled", "rejected", "failed", "entered-in-error"})
-WHY_ENDED = {
+WHY_ENDED: dict[str, str] = {
     "declined": "Declined by the agency",
     "unanswered": "Not picked up in time",
     "routed": "Routed elsewhere",
     "withheld": "No longer routed to the agency",
     "void": "The discharge was cancelled",
+    **{name: f"Closed: {words}" for name, words in CLOSED_AS.items()},
 }
 
 
@@ -71,7 +77,7 @@ def task(scene: Scene, focus: str, assignment: Assignment, current: bool) -> Jso
         resource["restriction"] = {"period": {"end": last}}
     if assignment.agency:
         resource["owner"] = organization(scene.context, assignment.agency)
-    reason = why(scene, assignment, status)
+    reason = why(scene, assignment, status, current)
     if reason:
         resource["statusReason"] = {"text": reason}
     noted = notes(scene, resource["id"])
@@ -89,32 +95,34 @@ def notes(scene: Scene, task: str) -> list[Json]:
 
 def status_of(scene: Scene, assignment: Assignment, current: bool) -> str:
     """The status as it stands: what the agency set while it runs, an end of the gateway's once the turn or the transition is over."""
+    if current and ended(scene, "completed", "cancelled") == "entered-in-error":
+        return "entered-in-error"
     if assignment.status in TERMINAL:
         return assignment.status
+    if current and scene.transition.closed_as == ENDED_WELL and assignment.status in ACCEPTED:
+        return assignment.status  # the agency itself completes what it has done
     if not current or assignment.until:
         return "rejected" if assignment.ended == "declined" else "cancelled"
     return ended(scene, "completed", "cancelled") or assignment.status
 
 
 def business_status(scene: Scene, assignment: Assignment, status: str, current: bool) -> Json:
-    """How far the service itself has come: the follow-up while this turn runs, else the agency's own word, else what the status says."""
-    said = [
-        claim.business_status
-        for claim in scene.transition.stay.claims
-        if claim.task == task_id(scene.context.identify, scene.transition.id, assignment.number)
-    ]
-    by_follow_up = BY_FOLLOW_UP.get(scene.transition.follow_up.state) if current and status not in ("requested", "rejected", "cancelled") else None
-    by_status = {"rejected": "4.0", "completed": "7.0", "requested": "2.0", "received": "2.0", "draft": "2.0"}.get(status)
-    spoken = next((word for word in reversed(said) if word in BUSINESS), None)
-    accepted = assignment.status in ("accepted", "in-progress", "on-hold", "completed")
-    code = ("7.0" if status == "completed" else None) or by_follow_up or spoken or by_status or ("3.0" if accepted else "2.0")
+    """How far the service itself has come: what the status settles, else the follow-up while this turn runs, else the agency's own word.
+
+    That the request was created is the gateway's word alone: an agency that writes a Task back whole repeats it, and says nothing by it.
+    """
+    task = task_id(scene.context.identify, scene.transition.id, assignment.number)
+    mine = [claim for claim in scene.transition.stay.claims if claim.task == task]
+    spoken = next((claim.business_status for claim in reversed(mine) if claim.business_status in BUSINESS.keys() - {CREATED}), None)
+    by_follow_up = BY_FOLLOW_UP.get(scene.transition.follow_up.state) if current and status != "cancelled" else None
+    accepted = assignment.status in ACCEPTED or any(claim.status in ACCEPTED for claim in mine)
+    code = BY_STATUS.get(status) or by_follow_up or spoken or ("3.0" if accepted else CREATED)
     return {"coding": [{"system": BUSINESS_STATUS, "code": code}], "text": BUSINESS[code]}
 
 
-def why(scene: Scene, assignment: Assignment, status: str) -> str:
-    """The agency's reason where it gave one, else why the turn ended."""
-    if status not in TERMINAL:
+def why(scene: Scene, assignment: Assignment, status: str, current: bool) -> str:
+    """The agency's reason where it gave one, else why the transition is over, or this turn of it."""
+    if status not in TERMINAL or assignment.reason:
         return assignment.reason
-    over = scene.transition.closed_as if status == "cancelled" and scene.transition.status == "closed" and not assignment.ended else None
-    voided = "The discharge was cancelled" if scene.transition.status == "void" and status in ("cancelled", "entered-in-error") else ""
-    return assignment.reason or WHY_ENDED.get(assignment.ended, assignment.ended) or voided or (f"Closed: {over}" if over else "")
+    over = why_ended(scene).rstrip(".") if current else ""
+    return over or WHY_ENDED.get(assignment.ended, assignment.ended)
