@@ -221,6 +221,7 @@ def application(gateway: Gateway) -> FastAPI:
         audit=trail.add,
         feeds=gateway.configuration.feeds,
         agencies={each.id: each.name for each in settings.agency},
+        submit=gateway.journey.submit,
         secure=gateway.base_url.startswith("https:"),
     )
     services.registry.register(FeedMetrics(gateway.feed_states))

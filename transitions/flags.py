@@ -181,7 +181,8 @@ def _scheduling(bookings: Sequence[Booking], days: Window, opened: datetime, why
     unknown = [each for each in bookings if each.kind == "unknown" and each.follow_up.status in CLEARING and each.start is not None]
     if unknown:
         told = min(each.told for each in unknown)
-        yield _flag("kind-unconfirmed", max(opened, told), tuple(piece for each in unknown for piece in each.evidence))
+        which = ((Evidence("what is to be confirmed", each.follow_up.reference), *each.follow_up.evidence) for each in unknown)
+        yield _flag("kind-unconfirmed", max(opened, told), tuple(piece for pieces in which for piece in pieces))
 
 
 def _lost_at(booking: Booking) -> Iterator[datetime]:

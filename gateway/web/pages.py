@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -14,12 +16,15 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from gateway.errors import Unavailable
+from gateway.errors import Invalid, NotFound, Unavailable
 from gateway.mappings.feeds.profile import FeedProfile
+from gateway.pipeline.deciding import decision
 from gateway.pipeline.feed_states import FeedState, feed_states
+from gateway.pipeline.received import Outcome, Received
 from gateway.privacy.audit import INPUT, TRANSITION, Audit, Disclosure, Shown
 from gateway.records.times import microseconds, moment
 from gateway.store.interface import ALL, Filter, Input, Store
+from gateway.web.deciding import is_ours, offer, read_form, said_in
 from gateway.web.session import COOKIE, SESSION_LASTS, Session, Sessions
 from gateway.web.wording import entry, moment_words
 
@@ -29,7 +34,7 @@ PAGE = 100
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # without it, browsers say of our own forms that they come from nowhere
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -46,7 +51,7 @@ class Page(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the pages are given. `now` is the care clock; `audit` is told of every page that shows records, before it is shown; `agencies` are names
-    by agency id."""
+    by agency id; `submit` takes decisions."""
 
     store: Store
     now: Callable[[], datetime]
@@ -54,6 +59,7 @@ class Services:
     audit: Audit
     feeds: Sequence[FeedProfile]
     agencies: Mapping[str, str]
+    submit: Callable[[Received], Future[Outcome]]
     secure: bool = False  # the gateway is reached over https: the cookie must not travel otherwise
 
 
@@ -80,31 +86,35 @@ def pages(services: Services) -> APIRouter:
 
     @router.get("/worklist")
     def worklist(request: Request, show: Literal["flagged", "open", "all"] = "open", page: Annotated[int, Query(ge=1, le=1_000_000)] = 1) -> Response:
-        return _open(services, request, lambda: _worklist(services, show, page))
+        return _open(services, request, lambda _: _worklist(services, show, page))
 
     @router.get("/worklist/{transition_id}")
     def transition(request: Request, transition_id: str) -> Response:
-        return _open(services, request, lambda: _transition(services, transition_id))
+        return _open(services, request, lambda session: _transition(services, session, transition_id))
+
+    @router.post("/worklist/{transition_id}")
+    async def decide(request: Request, transition_id: str) -> Response:
+        return await _decide(services, request, transition_id)
 
     @router.get("/console")
     def console(
         request: Request, state: Literal["", "processed", "quarantined", "duplicate"] = "", feed: str = "", before: int | None = None
     ) -> Response:
-        return _open(services, request, lambda: _console(services, state, feed, before))
+        return _open(services, request, lambda _: _console(services, state, feed, before))
 
     @router.get("/console/messages/{number}")
     def message(request: Request, number: int) -> Response:
-        return _open(services, request, lambda: _message(services, number))
+        return _open(services, request, lambda _: _message(services, number))
 
     return router
 
 
-def _open(services: Services, request: Request, make: Callable[[], Page]) -> Response:
+def _open(services: Services, request: Request, make: Callable[[Session], Page]) -> Response:
     """The page, for who may come in, when what it shows is on its way into the audit trail; else the page that says how to come in, or to wait."""
     session = services.sessions.session(request.cookies.get(COOKIE))
     if session is None:
         return _closed("Nobody is signed in here.")
-    page = make()
+    page = make(session)
     if any(page.shown):
         try:
             services.audit(_viewed(session, request, page.shown))
@@ -147,16 +157,44 @@ def _worklist(services: Services, show: str, page: int) -> Page:
     return Page(_page("worklist.html", show=show, page=page, entries=entries, counts=counts, more=more, now=moment), _transitions(shown))
 
 
-def _transition(services: Services, transition_id: str) -> Page:
+def _transition(services: Services, session: Session, transition_id: str, refusal: str = "") -> Page:
     with services.store.reading() as reader:
         row = reader.transition(ALL, transition_id)
-    if row is None or row.body is None:
+        body: dict[str, Any] = orjson.loads(row.body) if row is not None and row.body is not None else {}
+        decide = offer(reader, transition_id, body, services.agencies, session, refusal) if row is not None else None
+    if row is None or decide is None or not (body or decide.decided):
         return Page(_page("missing.html", 404, what="transition"))
-    body: dict[str, Any] = orjson.loads(row.body)
+    status = 422 if refusal else 200
+    if not body:
+        return Page(_page("withdrawn.html", status, id=row.id, decide=decide), _transitions([(row.id, body)]))
     times = {key: moment_words(body.get(key)) for key in ("admitted", "discharged", "expected_discharge")}
     evidence = [(item["text"], item.get("reference") or "") for item in body["follow_up"].get("evidence") or ()]
-    made = _page("transition.html", entry=entry(body, services.now(), services.agencies), times=times, evidence=evidence)
-    return Page(made, _transitions([(row.id, body)]))
+    shown = entry(body, services.now(), services.agencies)
+    return Page(_page("transition.html", status, entry=shown, times=times, evidence=evidence, decide=decide), _transitions([(row.id, body)]))
+
+
+async def _decide(services: Services, request: Request, transition_id: str) -> Response:
+    """Take the decision that a form on the transition's page holds, and go back there."""
+    session = services.sessions.session(request.cookies.get(COOKIE))
+    if session is None:
+        return _closed("Nobody is signed in here.")
+    form = await read_form(request)
+    if not is_ours(request, form, session):
+        return _page("refused.html", 403)
+    try:
+        with services.store.reading() as reader:
+            received = decision(reader, transition_id, said_in(form), session.name, frozenset(services.agencies))
+        patient = str(orjson.loads(received.raw)["patient"])
+        services.audit(Disclosure("update", session.name, session.role, "", Shown((), ((TRANSITION, transition_id),), (patient,))))
+        await asyncio.wrap_future(services.submit(received))
+    except NotFound:
+        return _page("missing.html", 404, what="transition")
+    except Invalid as refusal:
+        why = str(refusal)
+        return _open(services, request, lambda session: _transition(services, session, transition_id, why))
+    except Unavailable:
+        return _page("busy.html", 503)
+    return RedirectResponse(f"/worklist/{transition_id}", status_code=303, headers=HEADERS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,12 @@ Role = Literal["coordinator"]
 
 
 class Session(NamedTuple):
-    """Whoever came in by one link. `name` tells sessions apart in the audit trail, and opens nothing."""
+    """Whoever came in by one link. `name` tells sessions apart in the audit trail, and opens nothing. `token` is in the session's own forms: no other
+    site can know it."""
 
     name: str
     role: Role
+    token: str
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class Sessions:
         if ends < self.clock():
             del self._sessions[_digest(cookie or "")]
             return None
-        return Session(f"session {_digest(cookie or '').hex()[:16]}", role)
+        return Session(f"session {_digest(cookie or '').hex()[:16]}", role, _digest(f"form of {cookie}").hex())
 
 
 def _digest(token: str) -> bytes:

@@ -52,8 +52,9 @@ FOLLOW_UP: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class FlagLine:
-    """One flag: its words, since when, what would clear it, and what it rests on as (words, reference)."""
+    """One flag: its code and words, since when, what would clear it, and what it rests on as (words, reference)."""
 
+    code: str
     title: str
     since: str
     clears: str
@@ -123,7 +124,7 @@ def read_time(text: str | None) -> datetime | None:
 
 def _flag(flag: Mapping[str, Any]) -> FlagLine:
     evidence = tuple((item["text"], item.get("reference") or "") for item in flag.get("evidence") or ())
-    return FlagLine(FLAGS.get(flag["code"], flag["code"]), moment_words(flag.get("since")), flag["clears"], evidence)
+    return FlagLine(flag["code"], FLAGS.get(flag["code"], flag["code"]), moment_words(flag.get("since")), flag["clears"], evidence)
 
 
 def _since(transition: Mapping[str, Any], now: datetime) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -115,6 +116,9 @@ class FakeReader:
         ]
         return iter(found[: wanted.limit])
 
+    def search(self, recipient: str, type: str, **wanted: Any) -> list[Any]:
+        return []
+
     def feeds(self) -> list[str]:
         return sorted({one.feed for one in self.inputs})
 
@@ -149,6 +153,7 @@ def client(transitions: list[dict[str, Any]] | None = None, messages: list[Input
             FeedProfile("lakeside", hospital="Lakeside General Hospital", sending_facility="LAKESIDE"),
         ],
         agencies={"harbor-house": "Harbor House Community Services"},
+        submit=lambda received: Future(),
         **more,
     )
     app = FastAPI()
@@ -170,7 +175,13 @@ def test_without_a_session_every_page_is_closed_and_says_how_to_come_in(path: st
 def test_the_link_opens_once_and_its_cookie_is_out_of_reach_of_scripts_and_other_sites() -> None:
     sessions = Sessions()
     app = FastAPI()
-    app.include_router(pages(Services(cast(Store, FakeStore(FakeReader([], []))), lambda: NOW, sessions, lambda shown: None, {}, {}, secure=True)))
+    app.include_router(
+        pages(
+            Services(
+                cast(Store, FakeStore(FakeReader([], []))), lambda: NOW, sessions, lambda shown: None, (), {}, lambda received: Future(), secure=True
+            )
+        )
+    )
     link = sessions.invite()
     first = Browser(app, base_url="https://gateway.test", follow_redirects=False).get(link)
     assert (first.status_code, first.headers["location"]) == (303, "/worklist")

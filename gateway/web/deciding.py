@@ -1,0 +1,122 @@
+"""Deciding on a transition's page: what its forms offer, what was decided before, and whether a form that comes in is one of ours."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+from fastapi import Request
+
+from gateway.pipeline.deciding import decisions
+from gateway.records.times import iso
+from gateway.store.interface import ALL, Reader
+from gateway.web.session import Session
+from gateway.web.wording import CLOSED_AS, moment_words
+from transitions.dispositions import by_code
+
+LARGEST = 65_536
+"""Bytes of a form."""
+_FORM = "application/x-www-form-urlencoded"
+_MEMBERS = ("what", "value", "about", "reason")
+_BY_PEOPLE = ("left-region", "unable-to-contact", "window-elapsed", "follow-up-kept", "readmitted", "transferred", "died", "hospice")
+_DISPOSITIONS = ("01", "06", "04", "07", "21", "65", "02", "70", "03", "62", "63", "50", "20")
+"""One code for each kind of place, the most frequent first."""
+
+
+class Offer(NamedTuple):
+    """What the page's forms offer; choices are (value, words)."""
+
+    token: str
+    appointments: Sequence[tuple[str, str]]  # of which nobody has said of what kind they are
+    agencies: Sequence[tuple[str, str]]
+    closed_as: Sequence[tuple[str, str]]
+    dispositions: Sequence[tuple[str, str]]
+    decided: Sequence[tuple[str, str]]  # (when and by whom, what and why), newest first
+    refusal: str
+
+
+def offer(
+    reader: Reader, transition_id: str, transition: Mapping[str, Any], agencies: Mapping[str, str], session: Session, refusal: str = ""
+) -> Offer:
+    """What can be decided about a transition. `refusal`: why what was sent last was not taken."""
+    now = transition.get("agency")
+    others = [*agencies.items(), ("coordinator", "the coordinator")]
+    return Offer(
+        token=session.token,
+        appointments=list(_unconfirmed(reader, transition)),
+        agencies=[(id, name) for id, name in others if id != (now or "coordinator")],
+        closed_as=[(each, CLOSED_AS[each]) for each in _BY_PEOPLE],
+        dispositions=[(code, by_code(code).words) for code in _DISPOSITIONS],
+        decided=[_line(each, agencies) for each in decisions(reader, transition_id)],
+        refusal=refusal,
+    )
+
+
+def _unconfirmed(reader: Reader, transition: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for flag in transition.get("flags") or ():
+        for piece in flag["evidence"] if flag["code"] == "kind-unconfirmed" else ():
+            reference = piece.get("reference") or ""
+            type, _, id = reference.partition("/")
+            if type in ("Appointment", "Encounter"):
+                found = reader.read(ALL, type, id)
+                yield reference, _named(orjson.loads(found.body)) if found is not None and found.body is not None else reference
+
+
+def _named(resource: Mapping[str, Any]) -> str:
+    """When it is, and what it is called."""
+    start = moment_words(resource.get("start") or (resource.get("period") or {}).get("start"))
+    services = [*(resource.get("serviceType") or [] if isinstance(resource.get("serviceType"), list) else []), resource.get("appointmentType") or {}]
+    words = next((text for each in services if (text := str(each.get("text") or ""))), "") or str(resource.get("description") or "")
+    return ", ".join(each for each in (start, words) if each) or f"{resource['resourceType']}/{resource['id']}"
+
+
+def _line(decided: Mapping[str, Any], agencies: Mapping[str, str]) -> tuple[str, str]:
+    value, about = str(decided["value"]), str(decided.get("about") or "")
+    agency = agencies.get(about, about)
+    words = {
+        "close": f"closed: {CLOSED_AS.get(value, value)}",
+        "reopen": "taken up again",
+        "route": f"routed to {agencies.get(value, value)}",
+        "psychiatric": "the stay was psychiatric" if value == "yes" else "the stay was not psychiatric",
+        "confirm-kind": f"{about} is {'mental-health follow-up' if value == 'mental-health' else 'something else'}",
+        "disposition": f"the client went to: {by_code(value).words}",
+        "unanswered": f"{agency} has let its time go by",
+        "passed-over": f"{agency} takes no new clients, and was passed over",
+    }[str(decided["what"])]
+    reason = str(decided.get("reason") or "")
+    return f"{moment_words(iso(decided['at']))}, {decided['by']}", words + (f" ({reason})" if reason else "")
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """A form's fields; {} for what is none, or too large."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        return {}
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST:
+            return {}
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=32))
+    except ValueError:
+        return {}
+
+
+def said_in(form: Mapping[str, str]) -> dict[str, str]:
+    """The decision that a form holds."""
+    return {name: form.get(name, "").strip() for name in _MEMBERS}
+
+
+def is_ours(request: Request, form: Mapping[str, str], session: Session) -> bool:
+    """Whether the form was on this session's own page: by its token, and by what the browser says of where it comes from."""
+    return _is_same_origin(request) and hmac.compare_digest(form.get("token", "").encode("utf-8", "surrogatepass"), session.token.encode())
+
+
+def _is_same_origin(request: Request) -> bool:
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        return site == "same-origin"
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
