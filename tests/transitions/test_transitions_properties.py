@@ -11,8 +11,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tests.transitions.given import CHICAGO, CLIENT, DEPRESSION, ICD10, INFARCTION, POLICY, UNCERTAIN, at, decided
-from transitions.assess import assess, outlook
+from transitions.assess import assess, outlook, overdue
 from transitions.model import Claim, ClosedAs, Code, Contact, Decision, Evidence, FollowUp, Observation, Placement, Stay, Transition, Visit
+from transitions.policy import Policy
 
 DISCHARGED = at("12-01 10:00")
 QUICK = settings(max_examples=100, deadline=None)
@@ -121,6 +122,7 @@ def stays(moments: st.SearchStrategy[datetime], **fixed: Any) -> st.SearchStrate
         "ever_inpatient": st.sampled_from([True, True, True, False]),
         "placements": st.sampled_from([(), (Placement(DISCHARGED, "BHU", "psychiatric"),), (Placement(DISCHARGED, "MED", "other"),)]),
         "diagnoses": st.lists(codes, max_size=2).map(tuple),
+        "disposition_recorded": maybe,
         "disposition": st.none() | st.sampled_from(["01", "07", "20", "21", "50", "65", "02", "30", "93", ""]).map(lambda code: Code("", code)),
         "facility_psychiatric": st.sampled_from([None, None, True, False]),
         "other_visits": st.lists(visits(moments), max_size=3).map(tuple),
@@ -138,6 +140,7 @@ def stays(moments: st.SearchStrategy[datetime], **fixed: Any) -> st.SearchStrate
     return st.builds(Stay, **(given_ | {name: st.just(value) for name, value in fixed.items()}))
 
 
+policies = st.sampled_from([POLICY, replace(POLICY, typical_stay_days=10)])
 some_follow_ups = st.lists(follow_ups(near), max_size=4).map(tuple)
 some_contacts = st.lists(contacts(near), max_size=3).map(tuple)
 DISCHARGE = {"state": "discharged", "discharged": DISCHARGED, "discharge_recorded": DISCHARGED, "facility_psychiatric": True, "zone": CHICAGO}
@@ -169,32 +172,49 @@ def test_the_order_of_what_was_told_does_not_matter(stay: Stay, follow_ups: Any,
 
 
 @settings(QUICK, max_examples=200)
-@given(stays(near), some_follow_ups, some_contacts, near, st.integers(1, 60 * 24))
-def test_before_its_next_look_an_answer_stays_what_it_is(stay: Stay, follow_ups: Any, contacts: Any, as_of: datetime, later: int) -> None:
-    now = assess(stay, follow_ups, contacts, as_of, POLICY)
-    look = now.next_look if now is not None else outlook(stay, POLICY, as_of)
+@given(stays(near), some_follow_ups, some_contacts, near, st.integers(1, 60 * 24), policies)
+def test_before_its_next_look_an_answer_stays_what_it_is(
+    stay: Stay, follow_ups: Any, contacts: Any, as_of: datetime, later: int, policy: Policy
+) -> None:
+    now = assess(stay, follow_ups, contacts, as_of, policy)
+    look = now.next_look if now is not None else outlook(stay, policy, as_of)
     then = as_of.astimezone(UTC) + timedelta(hours=later)
     if look is not None:
         assert look > as_of
         then = min(then, look - timedelta(microseconds=1))
-    assert said(assess(stay, follow_ups, contacts, then, POLICY)) == said(now)
+    assert said(assess(stay, follow_ups, contacts, then, policy)) == said(now)
     if now is not None:
         assert bool(now.why_no_next_look) == (now.next_look is None)
 
 
 @QUICK
-@given(stays(near), some_follow_ups, some_contacts, near, st.integers(0, 60 * 24))
-def test_waking_at_every_look_ends_where_one_late_look_does(stay: Stay, follow_ups: Any, contacts: Any, as_of: datetime, later: int) -> None:
+@given(stays(near), some_follow_ups, some_contacts, near, st.integers(0, 60 * 24), policies)
+def test_waking_at_every_look_ends_where_one_late_look_does(
+    stay: Stay, follow_ups: Any, contacts: Any, as_of: datetime, later: int, policy: Policy
+) -> None:
     end = as_of.astimezone(UTC) + timedelta(hours=later)
-    moment, woken = as_of, assess(stay, follow_ups, contacts, as_of, POLICY)
+    moment, woken = as_of, assess(stay, follow_ups, contacts, as_of, policy)
     for _ in range(50):
-        look = woken.next_look if woken is not None else outlook(stay, POLICY, moment)
+        look = woken.next_look if woken is not None else outlook(stay, policy, moment)
         if look is None or look > end:
             break
-        moment, woken = look, assess(stay, follow_ups, contacts, look, POLICY)
+        moment, woken = look, assess(stay, follow_ups, contacts, look, policy)
     else:
         raise AssertionError("it never comes to rest")
-    assert said(woken) == said(assess(stay, follow_ups, contacts, end, POLICY))
+    assert said(woken) == said(assess(stay, follow_ups, contacts, end, policy))
+
+
+@QUICK
+@given(stays(near), near, st.integers(0, 200 * 24))
+def test_a_stay_without_a_discharge_is_asked_after_at_its_look_and_not_before(stay: Stay, as_of: datetime, later: int) -> None:
+    since, look = overdue(stay, POLICY, as_of)
+    then = as_of.astimezone(UTC) + timedelta(hours=later)
+    assert since is None or since <= as_of
+    assert since is None or look is None
+    if look is not None:
+        assert overdue(stay, POLICY, look) == (look, None)
+        then = min(then, look - timedelta(microseconds=1))
+    assert overdue(stay, POLICY, then)[0] == since
 
 
 @settings(QUICK, max_examples=200)
