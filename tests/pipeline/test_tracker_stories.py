@@ -499,3 +499,26 @@ def test_what_the_tracker_says_of_a_story_in_any_order_and_after_a_rebuild(name:
             rebuild(store, TOLD, now)
             assert state(store, TOLD) == ends[-1], "after a rebuild"
     assert ends[0] == ends[1], "backwards and twice over"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "A13",
+        "A23 after the discharge",
+        "A07 taken back by A06: void, not vanished",
+        "died, as any feed says",
+        "the disposition is corrected months later",
+    ],
+)
+def test_a_task_that_an_agency_was_sent_is_cancelled_and_not_forgotten(name: str) -> None:
+    """Told as it happens, each message looked at before the next: the agency had its Task, and still has it, cancelled; no Flag stands."""
+    story = STORIES[name]
+    with memory_folder() as folder, store_since("2026-03-10T12:00:00-05:00", folder) as store:
+        tell(store, story.sent[:-1], moment_of("2026-03-10T12:00:00-05:00"))
+        tell(store, story.sent[-1:], moment_of(story.as_of))
+        with store.reading() as reader:
+            tasks = [orjson.loads(each.body) for each in reader.search("river", "Task") if each.body is not None]
+            flags = [each for each in reader.search(ALL, "Flag") if each.body is not None]
+        assert [task["status"] for task in tasks] == ["cancelled"]
+        assert flags == []

@@ -127,6 +127,8 @@ ROWS = [
     Golden("41 died", left(code="41"), NOBODY, "12-01 10:00", "closed died|none||standard|-"),
     Golden("50 hospice", left(code="50"), NOBODY, "12-01 10:00", "closed hospice|none||standard|-"),
     Golden("51 hospice", left(code="51"), NOBODY, "12-01 10:00", "closed hospice|none||standard|-"),
+    Golden("20 is said four days later, by a correction", left(code="20", disposition_recorded=at("12-05 09:00")), NOBODY, "12-05 09:00", "closed died|none||standard|-"),
+    Golden("seen on day 2, and hospice is said on day 4", left(code="50", disposition_recorded=at("12-05 09:00")), (appointment("12-03 09:00", "fulfilled"),), "12-05 09:00", "closed follow-up-kept|kept||standard|-"),
     Golden("21 court", left(code="21"), NOBODY, "12-01 10:00", "open|none|no-follow-up-scheduled|standard|12-02 10:00"),
     Golden("03 nursing is tracked", left(code="03"), NOBODY, "12-01 10:00", "open|none|no-follow-up-scheduled|standard|12-02 10:00"),
     Golden("09 admitted here is no discharge", left(code="09"), NOBODY, "12-01 10:00", "none"),
