@@ -23,6 +23,10 @@ TARGETS: dict[str, str] = {
     "stay.expected_discharge": "when the discharge is expected, as in PV2-9",
     "stay.unit": "the unit, as in PV1-3.1",
     "stay.service": "the hospital service, as in PV1-10",
+    "care.safe_contact": "how the client may safely be reached: no voicemail, no post",
+    "care.legal_status": "involuntary hold, outpatient commitment, conservatorship",
+    "care.long_acting_injection": "when the next one is due, or which it is",
+    "care.medication_runs_out": "the day on which the discharge medication runs out",
 }
 """Target -> what it means."""
 

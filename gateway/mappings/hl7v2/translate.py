@@ -11,7 +11,7 @@ A map a segment group, each reading through `Context`; this module only decides 
     TXA OBX              -> document
     RF1 PRD CTD          -> referral
     PRB GOL PTH VAR      -> care
-    Z-segments           -> appointment, and facts of the stay, by the feed's profile
+    Z-segments           -> appointment, facts of the stay, and what callers must know, by the feed's profile
 
 Accounting (`explain`) needs nothing here: as translation is pure and quick, what a value led to is found by translating the message with
 that value and with another.
@@ -196,6 +196,8 @@ def _stay_parts(context: Context) -> tuple[dict[str, list[Fragment]], list[Diagn
         parts["PR1"] = clinical.procedures(context)
     if message.first("OBX") is not None:
         parts |= observations.observations(context)
+    if context.profile.segments:
+        parts |= zsegments.to_know(context)
     return parts, facts
 
 

@@ -1,4 +1,4 @@
-"""Z-segments, as the feed's profile reads them (`feeds.zsegments`) -> Appointment statements, and facts of the stay.
+"""Z-segments, as the feed's profile reads them (`feeds.zsegments`) -> Appointment statements, facts of the stay, and what callers must know.
 
 A hospital's own follow-up segment is evidence of a booking: each segment that says when an appointment starts is one.
 """
@@ -16,9 +16,17 @@ from gateway.mappings.hl7v2.context import Context, place
 from gateway.mappings.hl7v2.hospitalization import disposition
 from gateway.mappings.hl7v2.stay import kind_of
 from gateway.mappings.hl7v2.values import Composite
-from gateway.records.statements import AppointmentFacts, Json, Statement, StayFacts
+from gateway.records.statements import AppointmentFacts, Fragment, Json, Statement, StayFacts
 
 _STATUSES = tables.targets("0278-filler-status")
+_TO_KNOW = {
+    "care.safe_contact": "Safe contact",
+    "care.legal_status": "Legal status",
+    "care.long_acting_injection": "Long-acting injection",
+    "care.medication_runs_out": "Discharge medication runs out",
+}
+"""Target -> the question that it answers, by which `mappings.care.callers` finds it."""
+_DAYS = frozenset({"care.long_acting_injection", "care.medication_runs_out"})
 
 
 def statements(context: Context, person: tuple[str, ...]) -> list[Statement]:
@@ -53,15 +61,48 @@ def add_to_stay(context: Context, statement: Statement) -> None:
             facts["service_kind"] = kind or _psychiatric(facts.get("service_kind")) or None
 
 
+def to_know(context: Context) -> dict[str, list[Fragment]]:
+    """What callers must know -> Observations, each field a group of its own: one that is empty says nothing, and one that is `""` takes back."""
+    found: dict[str, list[Fragment]] = {}
+    for name, targets in placed(tuple(context.profile.segments.items())).items():
+        segment = context.message.first(name) if not _TO_KNOW.keys().isdisjoint(targets) else None
+        for target, where in targets.items() if segment is not None else ():
+            if segment is not None and target in _TO_KNOW and _stated(segment, where):
+                found[f"{name}:{target}"] = _answer(context, segment, target, where)
+    return found
+
+
+def _answer(context: Context, segment: Segment, target: str, where: Place) -> list[Fragment]:
+    """A day where the question is when and the value is one, a code with its words where it is one, else the words."""
+    said = _one(context, segment, where)
+    if said is None:
+        return []
+    resource: Json = {"resourceType": "Observation", "status": "unknown", "code": {"text": _TO_KNOW[target]}}
+    day = context.read(said[0]) if target in _DAYS else None
+    coded = datatypes.concept(context, said) if said[1] else None
+    words = "; ".join(filter(None, map(context.values.text, _raw(segment, where).split(context.message.delimiters.repetition))))
+    if day is not None and len(day.text) >= 10:
+        resource["valueDateTime"] = day.text
+    elif coded is not None:
+        resource["valueCodeableConcept"] = coded
+    elif words:
+        resource["valueString"] = words
+    else:
+        return []
+    return [Fragment(resource, target)]
+
+
 def _psychiatric(kind: str | None) -> str:
     """A unit or service that the profile does not know takes nothing from one that it knows as psychiatric."""
     return "psychiatric" if kind == "psychiatric" else ""
 
 
+def _stated(segment: Segment, where: Place) -> str:
+    return segment.value(where.field, where.component) if where.component else segment.field(where.field)
+
+
 def _raw(segment: Segment, where: Place | None) -> str:
-    if where is None:
-        return ""
-    raw = segment.value(where.field, where.component) if where.component else segment.field(where.field)
+    raw = _stated(segment, where) if where is not None else ""
     return "" if raw == '""' else raw
 
 
