@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from html import unescape
 from typing import Any
 
+from gateway.mappings.care.callers import WITHHELD
 from gateway.mappings.care.scene import words
 from gateway.records.statements import Json
+from gateway.web.care.endings import looks_of_ending, looks_of_turns
 from gateway.web.care.looks import Look, called_name, looks_of_caller, looks_of_reason, of_member, of_reason, parts, values
 from gateway.web.care.records import Records
 from gateway.web.wording import FLAGS, moment_words
@@ -61,17 +63,17 @@ def _before_calling(records: Records) -> Iterator[Line]:
         if answer == "unknown":
             yield Line(subject, answer, plan, because="no message says")
         elif subject == "Contact with family":
-            yield Line(subject, answer, plan, because="the policy withholds it")
+            yield Line(subject, answer, plan, because="the policy withholds it" if answer == WITHHELD else "the policy, and the client's consents")
         else:
             yield Line(subject, answer, plan, looks_of_caller(subject, answer))
 
 
 def _plan(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
     plan, name = records.plan, _name(records.plan)
-    left = "Encounter.period.end" if transition.get("discharged") else "Encounter.status"  # a cancellation is an event: MSH-9
-    ends = Look((left,)) if transition.get("discharged") or transition["status"] == "void" else Look(_EXPECTED)
-    yield Line("Status", f"{plan['status']} ({plan['intent']})", name, (ends,))
-    yield Line("Period", _period(plan.get("period")), name, (ends,))
+    over = looks_of_ending(transition) if transition["status"] in ("closed", "void") else ()
+    left = Look(("Encounter.period.end",)) if transition.get("discharged") else Look(_EXPECTED)
+    yield Line("Status", f"{plan['status']} ({plan['intent']})", name, over or (left,))
+    yield Line("Period", _period(plan.get("period")), name, (left,) if transition.get("discharged") or not over else over)
     for reference in plan.get("addresses", []):
         condition = records.find(reference)
         if condition is not None:
@@ -92,8 +94,8 @@ def _plan(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
                 name,
                 (Look(("CarePlan",), parts(other.get("title"))),),
             )
-    for note in plan.get("note", []):
-        yield Line("Note", note["text"], name, (ends,) if note["text"].startswith("Closed") or "cancelled" in note["text"] else ())
+    for number, note in enumerate(plan.get("note", [])):
+        yield Line("Note", note["text"], name, over if number == 0 else ())  # the first says why it is over
 
 
 def _activities(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
@@ -116,7 +118,13 @@ def _activities(records: Records, transition: Mapping[str, Any]) -> Iterator[Lin
             case kind:
                 business = words(one.get("businessStatus"))
                 owner = str(one.get("owner", {}).get("display") or ("the agency" if "owner" in one else "the coordinator"))
-                yield Line(kind, ", ".join(filter(None, [f"{one['status']} with {owner}", business])), _name(one), because=_routed(transition))
+                yield Line(
+                    kind,
+                    ", ".join(filter(None, [f"{one['status']} with {owner}", business])),
+                    _name(one),
+                    looks_of_turns(transition),
+                    _routed(transition),
+                )
 
 
 def _request(records: Records, request: Json, transition: Mapping[str, Any]) -> Iterator[Line]:
@@ -186,8 +194,10 @@ def _agencies(transition: Mapping[str, Any]) -> set[str]:
 
 
 def _routed(transition: Mapping[str, Any]) -> str:
-    last: Mapping[str, Any] = (transition.get("assignments") or [{}])[-1]
-    return f"rule of routing: {last['why']}" if last.get("why") else "rule of routing"
+    """By what rule it is whose turn, and how the turns before it ended."""
+    *before, last = transition.get("assignments") or [{}]
+    earlier = [f"{one['agency']} {one['ended']}" for one in before if one.get("agency") and one.get("ended")]
+    return ", after ".join(filter(None, [f"rule of routing: {last['why']}" if last.get("why") else "rule of routing", ", ".join(earlier)]))
 
 
 def _name(resource: Json) -> str:
