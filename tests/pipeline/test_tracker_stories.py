@@ -505,7 +505,6 @@ def test_what_the_tracker_says_of_a_story_in_any_order_and_after_a_rebuild(name:
     "name",
     [
         "A13",
-        "A23 after the discharge",
         "A07 taken back by A06: void, not vanished",
         "died, as any feed says",
         "the disposition is corrected months later",
