@@ -51,7 +51,7 @@ def _state(reader: Reader, profile: FeedProfile, now: int) -> FeedState:
         hospital=profile.hospital or profile.sending_facility or profile.name,
         last=found.last,
         alarm=found.alarm,
-        silent=found.is_alarm(now),
+        silent=found.is_alarm(now) and profile.name != "default",  # nobody in particular is silent there
         learning=found.learning,
         day=sum(each.inputs for each in recent),
         day_quarantined=sum(each.quarantined for each in recent),
