@@ -11,7 +11,7 @@ import orjson
 from fastapi import Request
 
 from gateway.pipeline.deciding import decisions
-from gateway.records.times import iso
+from gateway.records.times import instant, iso
 from gateway.store.interface import ALL, Reader
 from gateway.web.session import Session
 from gateway.web.wording import CLOSED_AS, moment_words
@@ -42,52 +42,55 @@ def offer(
     reader: Reader, transition_id: str, transition: Mapping[str, Any], agencies: Mapping[str, str], session: Session, refusal: str = ""
 ) -> Offer:
     """What can be decided about a transition. `refusal`: why what was sent last was not taken."""
-    now = transition.get("agency")
+    now, zone = transition.get("agency"), str(transition.get("zone") or "UTC")
     others = [*agencies.items(), ("coordinator", "the coordinator")]
     return Offer(
         token=session.token,
-        appointments=list(_unconfirmed(reader, transition)),
+        appointments=[(reference, _named(reader, reference, zone)) for reference in _unconfirmed(transition)],
         agencies=[(id, name) for id, name in others if id != (now or "coordinator")],
         closed_as=[(each, CLOSED_AS[each]) for each in _BY_PEOPLE],
         dispositions=[(code, by_code(code).words) for code in _DISPOSITIONS],
-        decided=[_line(each, agencies) for each in decisions(reader, transition_id)],
+        decided=[_line(each, agencies, reader, zone) for each in decisions(reader, transition_id)],
         refusal=refusal,
     )
 
 
-def _unconfirmed(reader: Reader, transition: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _unconfirmed(transition: Mapping[str, Any]) -> Iterator[str]:
+    """The references of the appointments and visits of which nobody has said of what kind they are."""
     for flag in transition.get("flags") or ():
         for piece in flag["evidence"] if flag["code"] == "kind-unconfirmed" else ():
-            reference = piece.get("reference") or ""
-            type, _, id = reference.partition("/")
-            if type in ("Appointment", "Encounter"):
-                found = reader.read(ALL, type, id)
-                yield reference, _named(orjson.loads(found.body)) if found is not None and found.body is not None else reference
+            if (piece.get("reference") or "").startswith(("Appointment/", "Encounter/")):
+                yield piece["reference"]
 
 
-def _named(resource: Mapping[str, Any]) -> str:
-    """When it is, and what it is called."""
-    start = moment_words(resource.get("start") or (resource.get("period") or {}).get("start"))
-    services = [*(resource.get("serviceType") or [] if isinstance(resource.get("serviceType"), list) else []), resource.get("appointmentType") or {}]
-    words = next((text for each in services if (text := str(each.get("text") or ""))), "") or str(resource.get("description") or "")
-    return ", ".join(each for each in (start, words) if each) or f"{resource['resourceType']}/{resource['id']}"
+def _named(reader: Reader, reference: str, zone: str) -> str:
+    """When an appointment or visit is, and what it is called; its reference, where that is not known."""
+    type, _, id = reference.partition("/")
+    found = reader.read(ALL, type, id)
+    resource = orjson.loads(found.body) if found is not None and found.body is not None else {}
+    start = instant(resource.get("start") or (resource.get("period") or {}).get("start"), zone)
+    services = resource.get("serviceType") or []  # an Appointment has many, an Encounter one
+    concepts = [*(services if isinstance(services, list) else [services]), resource.get("appointmentType") or {}]
+    words = next((str(each["text"]) for each in concepts if each.get("text")), "")
+    return ", ".join(each for each in (moment_words(iso(start, zone)) if start is not None else "", words) if each) or reference
 
 
-def _line(decided: Mapping[str, Any], agencies: Mapping[str, str]) -> tuple[str, str]:
+def _line(decided: Mapping[str, Any], agencies: Mapping[str, str], reader: Reader, zone: str) -> tuple[str, str]:
     value, about = str(decided["value"]), str(decided.get("about") or "")
     agency = agencies.get(about, about)
+    kind = "mental-health follow-up" if value == "mental-health" else "something else"
     words = {
         "close": f"closed: {CLOSED_AS.get(value, value)}",
         "reopen": "taken up again",
         "route": f"routed to {agencies.get(value, value)}",
         "psychiatric": "the stay was psychiatric" if value == "yes" else "the stay was not psychiatric",
-        "confirm-kind": f"{about} is {'mental-health follow-up' if value == 'mental-health' else 'something else'}",
+        "confirm-kind": f"{_named(reader, about, zone) if about else ''} is {kind}",
         "disposition": f"the client went to: {by_code(value).words}",
         "unanswered": f"{agency} has let its time go by",
         "passed-over": f"{agency} takes no new clients, and was passed over",
     }[str(decided["what"])]
     reason = str(decided.get("reason") or "")
-    return f"{moment_words(iso(decided['at']))}, {decided['by']}", words + (f" ({reason})" if reason else "")
+    return f"{moment_words(iso(decided['at'], zone))}, {decided['by']}", words + (f" ({reason})" if reason else "")
 
 
 async def read_form(request: Request) -> dict[str, str]:
