@@ -196,7 +196,8 @@ def evidence(sources: Iterable[Source], why: str = "") -> tuple[model.Evidence, 
     """Inbox messages as evidence."""
     return tuple(
         model.Evidence(
-            f"{why + ': ' if why else ''}{each.event or 'record'} from {each.sender}, control ID {each.control_id or '(none)'}",
+            f"{why + ': ' if why else ''}{each.event or 'record'} from {each.sender}, control ID {each.control_id or '(none)'}"
+            + (f", taken for this stay {each.taken}, not by a visit number" if each.taken else ""),
             f"message {each.name}",
         )
         for each in sources

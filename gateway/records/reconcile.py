@@ -41,6 +41,8 @@ _ENCOUNTER_STATUS = {
     "entered-in-error": "entered-in-error",
 }
 
+_TAKEN: Json = {"system": "urn:care-transition-gateway:tag", "code": "stay-inferred", "display": "Some of it was told without a visit number"}
+"""Marks an Encounter of whose messages some were taken for this stay by its times, or as the only one that fits."""
 _NO_NAME: Json = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
 """US Core (us-core-6) wants a name in parts, or this."""
 
@@ -228,6 +230,10 @@ def _stay(stay: Stay, patient: str, identify: Identify) -> StayRecord:
         encounter["diagnosis"] = linked
     if stay.state == "discharged" and "location" in encounter:
         encounter["location"] = [{**each, "status": "completed"} if each.get("status") == "active" else each for each in encounter["location"]]
+    sources = _sources(stay.said)
+    if any(one.taken for one in sources):
+        meta = encounter.get("meta", {})
+        encounter["meta"] = {**meta, "tag": [*meta.get("tag", ()), _TAKEN]}
     encounter = complete(encounter)
     return StayRecord(
         id=encounter_id,
@@ -236,7 +242,7 @@ def _stay(stay: Stay, patient: str, identify: Identify) -> StayRecord:
         encounter=encounter,
         parts=pieces,
         facts=facts,  # type: ignore[arg-type]  # a TypedDict built name by name
-        sources=_sources(stay.said),
+        sources=sources,
         part2=bool(stay.facts.get("part2")),
         course=course,
     )

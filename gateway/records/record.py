@@ -21,6 +21,7 @@ class Source:
     sender: str
     recorded: int  # microseconds UTC
     name: str = ""  # by which people find it, whatever the order of arrival: its control ID, else the start of its digest
+    taken: str = ""  # how it was taken for its stay where no visit or account number leads there ("by its admission time"); "" where one does
 
 
 @dataclass(frozen=True, slots=True)

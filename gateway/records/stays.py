@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from gateway.records.course import OPEN, PRESENT, Stay, apply
 from gateway.records.order import Said
@@ -11,6 +12,7 @@ from gateway.records.times import instant
 
 VISIT = "urn:gateway:visit:"
 ACCOUNT = "urn:gateway:account:"
+_ONLY = "as the only one open"
 NOT_INPATIENT = {"AMB", "EMER", "OBSENC", "HH", "VR", "PRENC", "FLD", "SS"}
 
 
@@ -31,7 +33,9 @@ def fold_stays(said: list[Said]) -> list[Stay]:
         elif statement.kind == "stay":
             if same:
                 each = each._replace(statement=_also_named(statement, same))
-            stay = _find(stays, each)
+            stay, taken = _find(stays, each)
+            if taken and all(one.key != each.key for one in stay.said):  # the very same again is no news of the stay
+                each = each._replace(source=replace(each.source, taken=taken))
             stay.said.append(each)
             apply(stay, each)
     return [*stays, *left] if left else stays
@@ -68,18 +72,26 @@ def _join_numbers(stays: list[Stay], left: list[Stay], same: dict[str, tuple[str
         standing_stay.aliases.update(names)
 
 
-def _find(stays: list[Stay], said: Said) -> Stay:
-    """The stay that a statement is about; a new one when it can be none of those known."""
+class _Found(NamedTuple):
+    """The stay of a message that no visit number leads to it, None for a new one; why it is uncertain; by what it was found, if not by an account."""
+
+    stay: Stay | None
+    doubt: str = ""
+    taken: str = ""
+
+
+def _find(stays: list[Stay], said: Said) -> tuple[Stay, str]:
+    """(the stay that a statement is about, by what it was found where no number names it); a new stay when it can be none of those known."""
     statement, facts = said.statement, said.statement.facts
     visits = [key for key in statement.keys if not key.startswith(ACCOUNT)]
     accounts = [key for key in statement.keys if key.startswith(ACCOUNT)]
     facility = str(facts.get("facility") or said.heading.facility)
     admitted = instant(facts.get("admitted"), str(facts.get("zone") or "UTC"))
     stay = _by_visit(stays, visits, said, admitted)
-    doubt = ""
+    doubt = taken = ""
     if stay is None:
         here = [each for each in stays if each.facility == facility and (not visits or not each.aliases)]
-        stay, doubt = _without_number(here, said, accounts, admitted, bool(visits))
+        stay, doubt, taken = _without_number(here, said, accounts, admitted, bool(visits))
     if stay is None:
         anchor = visits[0] if visits else f"{ACCOUNT}{facility}|{accounts[0]}|{admitted}" if accounts else ""
         if not anchor:
@@ -92,7 +104,7 @@ def _find(stays: list[Stay], said: Said) -> Stay:
         stay.uncertain, stay.uncertain_since = doubt, said.recorded
     stay.aliases.update(visits)
     stay.accounts.update(accounts)
-    return stay
+    return stay, taken
 
 
 def _by_visit(stays: list[Stay], visits: list[str], said: Said, admitted: int | None) -> Stay | None:
@@ -108,33 +120,35 @@ def _by_visit(stays: list[Stay], visits: list[str], said: Said, admitted: int | 
     return None
 
 
-def _without_number(here: list[Stay], said: Said, accounts: list[str], admitted: int | None, numbered: bool) -> tuple[Stay | None, str]:
-    """The stay at this facility that fits: by account, by admission time, else the only one that is open. With why it is uncertain."""
+def _without_number(here: list[Stay], said: Said, accounts: list[str], admitted: int | None, numbered: bool) -> _Found:
+    """The stay at this facility that fits: by account, by admission time, else the only one that is open."""
     effect = said.statement.facts.get("effect", "update")
     starts = effect in ("admit", "register", "pre-admit")
     by_account = [each for each in here if each.accounts.intersection(accounts)]
     began = admitted if admitted is not None or not starts else _occurred(said)
-    for group in (by_account, here):
+    for group, taken in ((by_account, ""), (here, "by its admission time")):
         same = [each for each in group if began is not None and each.admitted == began and each.state != "entered-in-error"]
         if same:
-            return same[-1], ""
+            return _Found(same[-1], taken=taken)
     if by_account and not starts:
         standing = [each for each in by_account if each.state in OPEN] or by_account
-        return standing[-1], ""
+        return _Found(standing[-1])
     if starts:
         planned = [each for each in here if each.state == "planned"]
-        return (planned[-1], "") if len(planned) == 1 and effect == "admit" else (None, "")
+        return _Found(planned[-1], taken="as the only one planned") if len(planned) == 1 and effect == "admit" else _Found(None)
     if effect in ("cancel-discharge",):
         ended = [each for each in here if each.state == "discharged"] or [each for each in here if each.state in PRESENT]
-        return (ended[-1], "" if numbered or len(ended) == 1 else "a cancelled discharge without a visit number") if ended else (None, "")
+        if not ended:
+            return _Found(None)
+        return _Found(ended[-1], "" if numbered or len(ended) == 1 else "a cancelled discharge without a visit number", "as the last one that ended")
     present = [each for each in here if each.state in PRESENT] or [each for each in here if each.state == "planned"]
     if effect == "discharge":
         return _discharged_stay(here, present, said, admitted)
     if len(present) == 1 and not _contradicts(present[0], said, admitted):
-        return present[0], ""
+        return _Found(present[0], taken=_ONLY)
     if effect in ("update", "none") and not present and here and not numbered:
-        return here[-1], ""
-    return None, ""
+        return _Found(here[-1], taken="as the latest one")
+    return _Found(None)
 
 
 def _occurred(said: Said) -> int:
@@ -143,20 +157,20 @@ def _occurred(said: Said) -> int:
     return instant(facts.get("event_at"), str(facts.get("zone") or "UTC")) or said.recorded
 
 
-def _discharged_stay(here: list[Stay], present: list[Stay], said: Said, admitted: int | None) -> tuple[Stay | None, str]:
+def _discharged_stay(here: list[Stay], present: list[Stay], said: Said, admitted: int | None) -> _Found:
     """An A03 without a visit number (DOMAIN): the person's only open stay here, unless unit or admission time contradict."""
     ended = instant(said.statement.facts.get("discharged"), str(said.statement.facts.get("zone") or "UTC")) or said.recorded
     told_again = [each for each in here if each.state == "discharged" and each.discharged == ended]
     if told_again:
-        return told_again[-1], ""
+        return _Found(told_again[-1], taken="by its time of discharge")
     if not present:
-        return None, ""
+        return _Found(None)
     fits = [each for each in present if not _contradicts(each, said, admitted) and (each.admitted is None or each.admitted <= ended)]
     if len(fits) == 1 and len(present) == 1:
-        return fits[0], ""
+        return _Found(fits[0], taken=_ONLY)
     if said.statement.facts.get("visit_class") in NOT_INPATIENT and not fits:
-        return None, ""
-    return None, "a discharge without a visit number fits none, or more than one, of the open stays"
+        return _Found(None)
+    return _Found(None, "a discharge without a visit number fits none, or more than one, of the open stays")
 
 
 def _contradicts(stay: Stay, said: Said, admitted: int | None) -> bool:

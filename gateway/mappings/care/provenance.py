@@ -25,10 +25,16 @@ class Basis(NamedTuple):
 
 def basis(scene: Scene, others: Iterable[Source] = ()) -> Basis:
     """The stay's messages, and `others`. `recorded` is the newest one's time, so that the same messages always yield the same record."""
-    sources = {(one.recorded, one.sender, one.name) for one in (*scene.stay.sources, *others)}
-    entities = [{"role": "source", "what": {"identifier": {"system": MESSAGE, "value": f"{sender}/{name}"}}} for _, sender, name in sorted(sources)]
+    sources = {(one.recorded, one.sender, one.name): one.taken for one in (*others, *scene.stay.sources)}
+    entities = [{"role": "source", "what": _message(f"{key[1]}/{key[2]}", sources[key])} for key in sorted(sources)]
     newest: datetime = latest(recorded for recorded, _, _ in sources) or scene.begun
     return Basis(scene.local(newest).isoformat(timespec="milliseconds"), entities)
+
+
+def _message(name: str, taken: str) -> Json:
+    """A message by its identifier, and how it was taken for the stay where that was not by a number."""
+    found: Json = {"identifier": {"system": MESSAGE, "value": name}}
+    return {**found, "display": f"Taken for this stay {taken}, not by a visit number"} if taken else found
 
 
 class Bases:
