@@ -20,7 +20,8 @@ QUICK = settings(max_examples=100, deadline=None)
 
 hours = st.integers(-15 * 24, 40 * 24)
 near = st.builds(lambda hour, minute, zone: (DISCHARGED + timedelta(hours=hour, minutes=minute)).astimezone(zone), hours, st.sampled_from([0, 0, 1, 30]), st.sampled_from([UTC, ZoneInfo(CHICAGO)]))  # fmt: skip  # noqa: E501
-anywhere = st.datetimes(timezones=st.sampled_from([UTC, ZoneInfo(CHICAGO), ZoneInfo("Pacific/Kiritimati")]))
+ends_of_time = st.sampled_from([datetime(*day, tzinfo=zone) for day in ((1, 1, 1), (9999, 12, 31)) for zone in (UTC, ZoneInfo(CHICAGO))])
+anywhere = st.datetimes(timezones=st.sampled_from([UTC, ZoneInfo(CHICAGO), ZoneInfo("Pacific/Kiritimati")])) | ends_of_time
 agencies = st.sampled_from(["river", "harbor", "", "elsewhere"])
 codes = st.sampled_from([DEPRESSION, INFARCTION, Code("Psychiatric follow-up"), Code("Dental"), Code("Clinic visit"), Code("Homeless", "Z59.0", ICD10), Code()])  # fmt: skip  # noqa: E501
 evidence = st.sampled_from([(), (Evidence("told", "message 9"),)])
@@ -146,6 +147,9 @@ some_contacts = st.lists(contacts(near), max_size=3).map(tuple)
 DISCHARGE = {"state": "discharged", "discharged": DISCHARGED, "discharge_recorded": DISCHARGED, "facility_psychiatric": True, "zone": CHICAGO}
 
 
+HELD = Stay("", "", CLIENT, "", CHICAGO, "discharged", DISCHARGED, discharged=DISCHARGED, diagnoses=(DEPRESSION,), disposition=Code("", "65"))
+
+
 def said(transition: Transition | None) -> Transition | None:
     """The answer alone, without what was given."""
     return None if transition is None else replace(transition, follow_ups=(), contacts=(), stay=Stay("", "", CLIENT, "", "", "planned", DISCHARGED))
@@ -173,6 +177,15 @@ def test_the_order_of_what_was_told_does_not_matter(stay: Stay, follow_ups: Any,
 
 @settings(QUICK, max_examples=200)
 @given(stays(near), some_follow_ups, some_contacts, near, st.integers(1, 60 * 24), policies)
+@example(HELD, (), (), DISCHARGED, 24, POLICY)
+@example(
+    replace(HELD, disposition=Code("", "01"), claims=(Claim("", "river", "accepted", DISCHARGED),)),
+    (),
+    (Contact("", DISCHARGED, "phone", True),),
+    DISCHARGED,
+    72,
+    POLICY,
+)
 def test_before_its_next_look_an_answer_stays_what_it_is(
     stay: Stay, follow_ups: Any, contacts: Any, as_of: datetime, later: int, policy: Policy
 ) -> None:
