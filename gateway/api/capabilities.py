@@ -63,6 +63,7 @@ def _security(base_url: str) -> Json:
 def _resource(type: str) -> Json:
     names = search.parameters(type).values()
     writes = WRITES.get(type, ())
+    included = [f"{type}:{one.name}" for one in names if one.kind == "reference"]
     return {
         "type": type,
         "interaction": [{"code": code} for code in ("read", "vread", "history-instance", "search-type", *writes)],
@@ -70,7 +71,7 @@ def _resource(type: str) -> Json:
         "readHistory": True,
         "updateCreate": False,
         "conditionalCreate": "create" in writes,
-        "searchInclude": [f"{type}:{one.name}" for one in names if one.kind == "reference"],
+        **({"searchInclude": included} if included else {}),
         "searchParam": [
             {"name": "_id", "type": "token"},
             {"name": "_lastUpdated", "type": "date"},

@@ -20,6 +20,7 @@ NO_ANSWER: Json = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/
 """The same of a CodeableConcept."""
 _MEMBER = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _DOCUMENT_TYPES = ("http://loinc.org", _NULL)
+_ANSWERED = ("value", "_value", "dataAbsentReason", "component", "hasMember")
 _REPORTED = ("partial", "preliminary", "final", "amended", "corrected", "appended")
 _UNTIMED = ("proposed", "cancelled", "waitlist")
 _TYPES = {
@@ -99,6 +100,13 @@ def _is_document_type(coding: Json) -> bool:
     return system in _DOCUMENT_TYPES and bool(code) and not problem_of(system, code)
 
 
+def _observation(resource: Json) -> Json:
+    """A value, though nobody said it, of whatever it is a category of (us-core-2)."""
+    if resource["category"] == _SIMPLE["Observation"]["category"] or any(name.startswith(_ANSWERED) for name in resource):
+        return resource
+    return {**resource, "dataAbsentReason": NO_ANSWER}
+
+
 def _procedure(resource: Json) -> Json:
     """When it was performed, though nobody said it (us-core-7)."""
     timed = resource.get("status") not in ("completed", "in-progress") or any(name.startswith(("performed", "_performed")) for name in resource)
@@ -123,5 +131,6 @@ _FURTHER: dict[str, Callable[[Json], Json]] = {
     "DiagnosticReport": _report,
     "DocumentReference": _document,
     "Encounter": _encounter,
+    "Observation": _observation,
     "Procedure": _procedure,
 }

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gateway.fhir.required import complete
 from gateway.privacy import labels, sensitivity
 from gateway.records.statements import Json
 
@@ -137,14 +138,17 @@ def _references(value: Any, found: set[str]) -> None:
 
 
 def pruned(resource: Json, withheld: Withheld) -> Json:
-    """The resource without any element that reveals. List items go whole; an element of one value goes whole unless only a part of it reveals."""
+    """The resource without any element that reveals. List items go whole; an element of one value goes whole unless only a part of it reveals.
+
+    What has to be there is then unknown, as it is where nobody said it.
+    """
     kept = ALWAYS_KEPT.get(resource["resourceType"], frozenset({"resourceType", "id", "meta"}))
     result: Json = {}
     for key, value in resource.items():
         left = value if key in kept else without(value, withheld)
         if left not in (None, [], {}):
             result[key] = left
-    return result
+    return complete(result)
 
 
 def without(value: Any, withheld: Withheld) -> Any:

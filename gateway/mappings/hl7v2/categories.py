@@ -8,7 +8,6 @@ Source: US Core 6.1.0 and 8.0.0, Observation profiles; HL7 FHIR R4, Vital Signs.
 from __future__ import annotations
 
 from gateway.er7.reader import Segment
-from gateway.fhir.required import NO_ANSWER
 from gateway.mappings import tables
 from gateway.mappings.hl7v2.context import Context
 from gateway.records.statements import Json
@@ -36,7 +35,6 @@ _CATEGORIES: dict[str, Json] = {
     )
 }
 _NO_PLACE: Json = {"coding": [{"system": _ABSENT, "code": "unsupported", "display": "Unsupported"}]}
-_VALUES = ("valueQuantity", "valueCodeableConcept", "valueString", "valueDateTime", "valueTime", "valuePeriod", "valueRange", "valueRatio")
 
 
 def add(context: Context, obx: Segment, order: Segment | None, resource: Json) -> None:
@@ -48,8 +46,8 @@ def add(context: Context, obx: Segment, order: Segment | None, resource: Json) -
     _precise(resource)
     first = said[0] if _takes(context, obx, code, said[0], resource) else _LESS[said[0]]
     resource["category"] = [*(_CATEGORIES[each] for each in (first, *said[1:])), *resource.get("category", ())]
-    if not any(name in resource for name in (*_VALUES, "valueSampledData", "dataAbsentReason")):
-        resource["dataAbsentReason"] = _NO_PLACE if obx.field(5) not in ("", '""') else NO_ANSWER
+    if obx.field(5) not in ("", '""') and not any(name.startswith(("value", "dataAbsentReason")) for name in resource):
+        resource["dataAbsentReason"] = _NO_PLACE
 
 
 def _said(context: Context, obx: Segment, order: Segment | None, code: str) -> tuple[str, ...]:
@@ -86,7 +84,7 @@ def _takes(context: Context, obx: Segment, code: str, category: str, resource: J
     units = _UNITS.get(code)
     quantity = resource.get("valueQuantity")
     if units is None or quantity is None:
-        return units is None or not any(name in resource for name in _VALUES)
+        return units is None or not any(name.startswith("value") for name in resource)
     said = context.one(obx, 6)
     unit = next((known for word in (said[0], said[1]) if (known := _UCUM_CODES.get(word.upper())) in units), None) if said is not None else None
     if unit is None:
