@@ -133,7 +133,7 @@ def _since(transition: Mapping[str, Any], now: datetime) -> tuple[str, str]:
         return "discharge cancelled", ""
     discharged, expected = transition.get("discharged"), transition.get("expected_discharge")
     if status == "closed":
-        return CLOSED_AS.get(transition.get("closed_as") or "", "closed"), _day(discharged)
+        return CLOSED_AS.get(transition.get("closed_as") or "", "closed"), _day(transition.get("since") or discharged)
     if status == "anticipated":
         if not expected:
             return "leaves soon", ""

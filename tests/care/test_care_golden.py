@@ -61,3 +61,10 @@ def test_a_stay_that_fhir_told_of_ends_as_one_that_hl7_v2_told_of(line: str) -> 
     of_fhir = next(row for row in ROWS.values() if row.given[0].who == "County")
     of_hl7 = next(row for row in ROWS.values() if row.name.startswith("05 "))
     assert [any(said.startswith(line) for said in row.expected) for row in (of_fhir, of_hl7)] == [True, True]
+
+
+def test_while_the_discharge_is_only_expected_the_first_contact_has_days_and_no_hour() -> None:
+    """72 hours (three days) from an hour that nobody has told: PV2-9 said 14 May, and no more."""
+    pending = told(next(row for row in ROWS.values() if row.name.startswith("01 "))).views[ALL]
+    (request,) = [one for one in pending.values() if one["resourceType"] == "ServiceRequest" and "First contact" in one["code"]["text"]]
+    assert request["occurrencePeriod"] == {"start": "2026-05-14", "end": "2026-05-17"}

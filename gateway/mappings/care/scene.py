@@ -111,7 +111,11 @@ class Scene:
     def day(self, after: int) -> str | None:
         """A day counted from the day of discharge in the facility's calendar, as a FHIR date."""
         discharge = self.discharge
-        return (self.local(discharge).date() + timedelta(days=after)).isoformat() if discharge else None
+        return self.date(discharge, after) if discharge else None
+
+    def date(self, moment: datetime, after: int = 0) -> str:
+        """The day of a moment in the facility's calendar, or one counted from it, as a FHIR date."""
+        return (self.local(moment).date() + timedelta(days=after)).isoformat()
 
     def local(self, moment: datetime) -> datetime:
         return moment.astimezone(zone_of(self.transition.stay.zone))

@@ -109,12 +109,17 @@ def _domains(why: tuple[Said, ...]) -> list[Json]:
 
 
 def occurrence(service: Service, scene: Scene) -> Json | None:
-    """When it is asked for: the follow-up's days in the facility's calendar, from the day after the discharge; the first contact's hours."""
+    """When it is asked for: the follow-up's days in the facility's calendar, from the day after the discharge; the first contact's hours.
+
+    While the discharge is only expected, the first contact's days: nobody knows the hour that they will be counted from.
+    """
     follow_up, discharge = scene.context.policy.follow_up, scene.discharge
     if discharge is None:
         return None
     if service.contact:
-        return {"start": scene.time(discharge), "end": scene.time(discharge + timedelta(hours=follow_up.first_contact_hours))}
+        end = discharge + timedelta(hours=follow_up.first_contact_hours)
+        told = scene.time if scene.transition.stay.discharged else scene.date
+        return {"start": told(discharge), "end": told(end)}
     return {"start": scene.day(1), "end": scene.day(follow_up.last_day)} if service.window else None
 
 
