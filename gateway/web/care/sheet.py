@@ -39,6 +39,8 @@ class Section:
 
 _EXPECTED = ("stay.expected_discharge", "Encounter.extension.valueDateTime")
 """What PV2-9 and its like become."""
+_DISPOSITION = re.compile(r"Discharge disposition: ([^.<]*)\.")
+"""Where the client went, as the plan's narrative says it."""
 _ROW = re.compile(r"<tr><th>(.*?)</th><td>(.*?)</td></tr>", re.DOTALL)
 """A row of the table that `narrative.table` writes."""
 
@@ -74,6 +76,9 @@ def _plan(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
     left = Look(("Encounter.period.end",)) if transition.get("discharged") else Look(_EXPECTED)
     yield Line("Status", f"{plan['status']} ({plan['intent']})", name, over or (left,))
     yield Line("Period", _period(plan.get("period")), name, (left,) if transition.get("discharged") or not over else over)
+    went = _DISPOSITION.search(plan.get("text", {}).get("div", ""))
+    if went:
+        yield Line("Discharge disposition", unescape(went[1]), name, (Look(("Encounter.hospitalization.dischargeDisposition",)),))
     for reference in plan.get("addresses", []):
         condition = records.find(reference)
         if condition is not None:
