@@ -79,7 +79,7 @@ def test_every_command_of_the_page_works(folder: tuple[Path, int], page: str) ->
 
 SIGNS = {
     "hospital": [r"DOC0001 AA", r"DOC0002 AA", r"Erika Example", r"DOC0003 A[ER]", r"MSA\|AA", r'"resourceType":"Bundle"'],
-    "agency": [r"\b20[01]\b", r'"cursor"|cursor', r'"open":false.*two on leave', r'"open":true,"places":4'],
+    "agency": [r"\b20[01]\b", r"Case manager - Dana Whitcomb", r'"cursor"|cursor', r'"open":false.*two on leave', r'"open":true,"places":4'],
     "integration-engineer": [
         r"duplicate",
         r"quarantined",

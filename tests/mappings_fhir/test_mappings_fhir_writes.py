@@ -59,6 +59,7 @@ def test_a_claim_says_what_the_agency_wrote_and_when_it_was_committed() -> None:
         "business_status": "4.0",
         "reason": "no capacity",
         "note": [{"text": "called"}],
+        "output": [],
         "agency": "river",
     }
     assert set(claim.own or {}) == {"resourceType", "id", "status", "statusReason", "businessStatus", "note"}

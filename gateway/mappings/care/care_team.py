@@ -47,6 +47,7 @@ def participants(scene: Scene) -> list[Json]:
         *members.around(scene),
         *members.at_appointments(scene),
         *members.agencies(scene),
+        *members.case_managers(scene),
     ]
     if scene.hospital:
         found.append({"role": [{"text": "Discharging hospital"}], "member": scene.hospital})

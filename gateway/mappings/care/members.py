@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import cast
 
 from gateway.mappings import tables
+from gateway.mappings.care import case_manager
 from gateway.mappings.care.callers import person_name
 from gateway.mappings.care.scene import Scene, organization, others
 from gateway.records.record import Owned
@@ -109,6 +110,12 @@ def agencies(scene: Scene) -> Iterator[Json]:
         if assignment.agency and since is not None and not foreign:
             period = {"start": scene.time(since), **({"end": scene.time(max(assignment.until, since))} if assignment.until else {})}
             yield {"role": [{"text": "Community mental-health agency"}], "member": organization(scene.context, assignment.agency), "period": period}
+
+
+def case_managers(scene: Scene) -> Iterator[Json]:
+    """Whom the agency has named on its Task."""
+    for member, period in case_manager.spells(scene):
+        yield {"role": [role("CASEMGR")], "member": member, "period": period}
 
 
 def _accepted(scene: Scene, assignment: Assignment) -> datetime | None:

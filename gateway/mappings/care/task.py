@@ -5,6 +5,7 @@ Statuses follow Gravity's closed loop on a base Task; businessStatus uses the co
 
 from __future__ import annotations
 
+from gateway.mappings.care import case_manager
 from gateway.mappings.care.context import task_id
 from gateway.mappings.care.members import ACCEPTED
 from gateway.mappings.care.scene import ENDED_WELL, Scene, ended, organization, why_ended
@@ -83,6 +84,9 @@ def task(scene: Scene, focus: str, assignment: Assignment, current: bool) -> Jso
     noted = notes(scene, resource["id"])
     if noted:
         resource["note"] = noted
+    made = case_manager.output(scene, resource["id"])
+    if made:
+        resource["output"] = made
     return resource
 
 

@@ -28,8 +28,10 @@ from gateway.mappings.fhir.bundle import collect
 from gateway.mappings.fhir.content import without_place
 from gateway.records.statements import Heading, Identify, Json, Statement, Translation
 
-OPEN_TO_AGENCIES = ("status", "businessStatus", "statusReason", "note")
+OPEN_TO_AGENCIES = ("status", "businessStatus", "statusReason", "note", "output")
 """What an agency may write of a Task; the gateway writes the rest."""
+CASE_MANAGER = "768832004"
+"""SNOMED CT for case manager: the one kind of Task.output that is taken."""
 
 _BOOKKEEPING = ("id", "meta", "text", "lastModified", "implicitRules")
 _RESERVED = "urn:gateway:"
@@ -119,7 +121,8 @@ def patient_of(body: Json) -> str:
 
 
 def _claim(id: str, body: Json, by: str) -> Statement:
-    """An agency's word on its Task: facts {task, transition, status, business_status, reason, note, agency}, `note` being Annotations."""
+    """An agency's word on its Task: facts {task, transition, status, business_status, reason, note, output, agency}, `note` being Annotations and
+    `output` who its case manager is."""
     own = {"resourceType": "Task", "id": id, **{name: body[name] for name in OPEN_TO_AGENCIES if name in body}}
     coded = next((str(one["code"]) for one in elements.codings(body.get("businessStatus")) if one.get("code")), "")
     facts: dict[str, Any] = {
@@ -130,6 +133,7 @@ def _claim(id: str, body: Json, by: str) -> Statement:
         "business_status": coded or codes.words(body.get("businessStatus")),
         "reason": codes.words(body.get("statusReason")),
         "note": body.get("note", []),
+        "output": body.get("output", []),
         "agency": by,
     }
     return Statement("claim", (f"{_RESERVED}id:Task|{id}",), (person_key(patient_of(body)),), own=own, facts=facts)
@@ -159,5 +163,19 @@ def check_claim(body: Json, current: Json) -> None:
         issues.append(Issue("business-rule", "This status cannot follow the Task's present one.", "Task.status"))
     if wanted == "rejected" and now != "rejected" and not codes.words(body.get("statusReason")):
         issues.append(Issue("required", "Who declines says why.", "Task.statusReason.text"))
+    issues += [
+        Issue(
+            "business-rule", "An output of this Task is its case manager (SNOMED CT 768832004), by valueReference.display.", f"Task.output[{number}]"
+        )
+        for number, output in enumerate(body.get("output", []))
+        if not _names_case_manager(output)
+    ]
     if issues:
         raise Rejected(issues)
+
+
+def _names_case_manager(output: Json) -> bool:
+    """By name, and by identifier where there is one; a literal reference would lead nowhere, as the agency's staff are not kept here."""
+    named = output.get("valueReference") or {}
+    coded = any(one.get("code") == CASE_MANAGER and one.get("system") == "http://snomed.info/sct" for one in elements.codings(output.get("type")))
+    return coded and str(named.get("display") or "").strip() != "" and "reference" not in named

@@ -36,7 +36,7 @@ _PLACES: Mapping[str, tuple[str, ...]] = {
     "Discharge medication runs out": ("MedicationRequest", "MedicationDispense"),
 }
 """Where alone a sender says some of what callers must know, whatever the value."""
-_TOLD = ("Observation", "Flag", "Condition", "Procedure", "Medication", "Encounter.type")
+_TOLD = ("Observation", "Flag", "Condition", "Procedure", "Medication", "Encounter.type", "Encounter.reasonCode")
 _REASONS = {"self-harm": SELF_HARM, "homelessness": HOMELESS, "substance-use": SUBSTANCE_USE, "schizophrenia": SCHIZOPHRENIA}
 
 
@@ -93,7 +93,7 @@ def of_member(member: Json) -> Look:
     name = called_name(member).casefold()
     said = identifiers | {name} | {word for word in re.split(r"[\s,]+", name) if len(word) > 1}
     places = {"RelatedPerson": ("RelatedPerson",), "Organization": ("Organization", "Encounter.serviceProvider")}
-    return Look(places.get(kind, ("Encounter.participant", "Practitioner", "Patient.generalPractitioner", "CareTeam")), said)
+    return Look(places.get(kind, ("Encounter.participant", "Practitioner", "Patient.generalPractitioner", "CareTeam", "Task.output")), said)
 
 
 def values(concept: Json | None) -> frozenset[str]:

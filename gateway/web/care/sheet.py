@@ -165,7 +165,8 @@ def _team(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
         period = _period(participant.get("period")) if participant.get("period") else ""
         text = ", ".join(filter(None, [called, f"for {behalf}" if behalf else "", period]))
         by_routing = str(participant["member"].get("reference", "")).partition("/")[2] in _agencies(transition)
-        yield Line(role or "Member", text, _name(team or {}), () if by_routing else (of_member(member),), _routed(transition) if by_routing else "")
+        looks = () if by_routing else (of_member(member or {"name": called}),)
+        yield Line(role or "Member", text, _name(team or {}), looks, _routed(transition) if by_routing else "")
 
 
 def _risk(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
