@@ -32,13 +32,13 @@ async def decide(services: Services, caller: Caller, call: Call) -> Answer:
     grant(caller, "Task", "u")
     said, transition = json_object(call), call.path[1]
     with services.store.reading() as reader:
-        received = decision(reader, transition, said, caller.client, services.agencies)
-    await asyncio.wrap_future(services.journey.submit(received))
+        asked = decision(reader, transition, said, caller.client, services.agencies)
+    if asked.received is not None:
+        await asyncio.wrap_future(services.journey.submit(asked.received))
     with services.store.reading() as reader:
         row = reader.transition(ALL, transition)
-    patient = str(orjson.loads(received.raw)["patient"])
     body = row.body if row is not None else None
-    shown = Shown((), ((TRANSITION, transition),), (patient,))
+    shown = Shown((), ((TRANSITION, transition),), (asked.patient,))
     return FeedAnswer(body or orjson.dumps({"id": transition, "status": "withdrawn"}), shown=shown)
 
 

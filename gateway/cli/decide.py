@@ -25,8 +25,9 @@ def decide_transition(name: str, said: dict[str, str], by: str, data: Path | Non
     with opened(data, config) as (store, settings):
         configuration = configuration_of(settings, store)
         with store.reading() as reader:
-            received = decision(reader, name, said, by.strip() or _user(), frozenset(each.id for each in settings.agency))
-        _take(store, received, configuration)
+            asked = decision(reader, name, said, by.strip() or _user(), frozenset(each.id for each in settings.agency))
+        if asked.received is not None:
+            _take(store, asked.received, configuration)
         with store.reading() as reader:
             row = reader.transition(ALL, name)
     print(f"{name} {_standing(orjson.loads(row.body)) if row is not None and row.body is not None else 'is on the list no more'}")

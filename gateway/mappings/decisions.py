@@ -35,19 +35,20 @@ KINDS: Mapping[str, str] = {
 """What a person may decide, and what the value says."""
 
 _REFERENCE = re.compile(r"(Appointment|Encounter)/[A-Za-z0-9\-.]{1,64}")
-_MEMBERS = ("what", "value", "about", "reason")
+MEMBERS = ("what", "value", "about", "reason")
+"""What a person says, each a text."""
 LONGEST = 2000
 """Characters of a member."""
 
 
 def check(said: Json, agencies: frozenset[str]) -> None:
     """Raise Invalid for what no person can decide. `agencies`: the ids of those that are configured."""
-    unknown = sorted(set(said) - set(_MEMBERS))
+    unknown = sorted(set(said) - set(MEMBERS))
     if unknown:
         raise Invalid("A decision has no such member", location=unknown[0], advice="It has what, value, about and reason.")
-    if not all(isinstance(said.get(name, ""), str) for name in _MEMBERS):
+    if not all(isinstance(said.get(name, ""), str) for name in MEMBERS):
         raise Invalid("Every member of a decision is text", location="decision")
-    long = [name for name in _MEMBERS if len(said.get(name, "")) > LONGEST]
+    long = [name for name in MEMBERS if len(said.get(name, "")) > LONGEST]
     if long:
         raise Invalid("The text is too long", location=long[0], advice=f"At most {LONGEST} characters are taken.")
     what, value = said.get("what", ""), said.get("value", "")

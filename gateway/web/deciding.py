@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 from fastapi import Request
 
+from gateway.mappings.decisions import MEMBERS
 from gateway.pipeline.deciding import decisions
 from gateway.records.times import instant, iso
 from gateway.store.interface import ALL, Reader
@@ -20,7 +21,6 @@ from transitions.dispositions import by_code
 LARGEST = 65_536
 """Bytes of a form."""
 _FORM = "application/x-www-form-urlencoded"
-_MEMBERS = ("what", "value", "about", "reason")
 _BY_PEOPLE = ("left-region", "unable-to-contact", "window-elapsed", "follow-up-kept", "readmitted", "transferred", "died", "hospice")
 _DISPOSITIONS = ("01", "06", "04", "07", "21", "65", "02", "70", "03", "62", "63", "50", "20")
 """One code for each kind of place, the most frequent first."""
@@ -110,7 +110,7 @@ async def read_form(request: Request) -> dict[str, str]:
 
 def said_in(form: Mapping[str, str]) -> dict[str, str]:
     """The decision that a form holds."""
-    return {name: form.get(name, "").strip() for name in _MEMBERS}
+    return {name: form.get(name, "").strip() for name in MEMBERS}
 
 
 def is_ours(request: Request, form: Mapping[str, str], session: Session) -> bool:

@@ -183,10 +183,10 @@ async def _decide(services: Services, request: Request, transition_id: str) -> R
         return _page("refused.html", 403)
     try:
         with services.store.reading() as reader:
-            received = decision(reader, transition_id, said_in(form), session.name, frozenset(services.agencies))
-        patient = str(orjson.loads(received.raw)["patient"])
-        services.audit(Disclosure("update", session.name, session.role, "", Shown((), ((TRANSITION, transition_id),), (patient,))))
-        await asyncio.wrap_future(services.submit(received))
+            asked = decision(reader, transition_id, said_in(form), session.name, frozenset(services.agencies))
+        services.audit(Disclosure("update", session.name, session.role, "", Shown((), ((TRANSITION, transition_id),), (asked.patient,))))
+        if asked.received is not None:
+            await asyncio.wrap_future(services.submit(asked.received))
     except NotFound:
         return _page("missing.html", 404, what="transition")
     except Invalid as refusal:

@@ -60,21 +60,40 @@ def test_a_coordinator_closes_and_reopens_and_is_shown_the_transition_as_it_then
     assert decide(place, ADA, partner="operator", what="reopen", reason="came back").json()["status"] == "open"
 
 
-def test_the_same_request_again_and_at_once_from_many_changes_nothing(place: Town) -> None:
+def test_the_same_request_again_changes_nothing_and_tells_nobody(place: Town) -> None:
     said = {"what": "close", "value": "left-region", "reason": "moved"}
     name = transition(place, BEA)["id"]
     first = decide(place, name, **said).json()
-    _, cursor = place.coordinator.feed()
+    taken, (_, cursor) = inputs(place, "decision"), place.coordinator.feed()
+    for _ in range(3):
+        assert decide(place, name, **said).json() == first
+    assert inputs(place, "decision") == taken
+    assert place.coordinator.feed(cursor)[0] == []
+
+
+def test_the_same_request_at_once_from_many_closes_once(place: Town) -> None:
+    place.discharged(who := Client("D21", "Many^Test"))
+    said = {"what": "close", "value": "left-region", "reason": "moved"}
+    name = transition(place, who)["id"]
     threads = [threading.Thread(target=decide, args=(place, name), kwargs=said) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert decide(place, name, **said).json() == first
-    assert place.coordinator.feed(cursor)[0] == [], "nobody is told of what did not change"
+    one = transition(place, who)
+    assert (one["closed_as"], [turn["ended"] for turn in one["assignments"]]) == ("left-region", ["left-region"])
+
+
+def test_the_same_words_are_a_new_decision_once_something_has_overtaken_the_first(place: Town) -> None:
+    said = {"what": "route", "value": "harbor-house", "reason": "asked for"}
     for _ in range(2):
-        routed = decide(place, CLEO, what="route", value="harbor-house", reason="asked for").json()
-        assert [(turn["agency"], turn["ended"]) for turn in routed["assignments"]] == [("river-cmhc", "routed"), ("harbor-house", None)]
+        assert [turn["agency"] for turn in decide(place, CLEO, **said).json()["assignments"]] == ["river-cmhc", "harbor-house"]
+    assert place.harbor.accept(place.patient(CLEO), "rejected", statusReason={"text": "full"}).status_code == 200
+    assert transition(place, CLEO)["queue"] == "coordinator"
+    assert decide(place, CLEO, **said).json()["agency"] == "harbor-house"
+    close, reopen = {"what": "close", "value": "left-region", "reason": "moved"}, {"what": "reopen", "reason": "came back"}
+    for said, status in ((close, "closed"), (reopen, "open"), (close, "closed"), (close, "closed"), (reopen, "open")):
+        assert decide(place, CLEO, **said).json()["status"] == status
 
 
 def test_who_decided_is_the_client_that_asked_and_no_body_says_otherwise(place: Town) -> None:
