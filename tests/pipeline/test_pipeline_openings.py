@@ -169,7 +169,7 @@ STEPS = [
 ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.permutations(STEPS))
 def test_in_any_order_of_messages_openings_and_decisions_a_rebuild_reaches_the_same_state(steps: list[tuple[str, Any]]) -> None:
     with memory_folder() as folder, store_at(folder, TWO) as store:
