@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from gateway.api.services import Services
     from gateway.store.interface import Store
+    from gateway.store.postgres import PostgresStore
 
 log = structlog.get_logger(__name__)
 
@@ -47,16 +48,41 @@ SILENCE_EVERY = 60.0
 
 
 def open_store(settings: Settings, data: Path) -> Store:
-    """The store that the settings name, made and migrated if there is none. Raises `Usage`, and `Unavailable` where its file cannot be used."""
+    """The store that the settings name, made and migrated if there is none. Raises `Usage`, and `Unavailable` where it cannot be used."""
     if settings.store.url:
-        raise Usage("store.url names a store that this version does not have", location="store.url", advice="Leave it out: SQLite in --data.")
+        return _open_postgres(settings)
     _make(data)
     return open_sqlite(data / DATABASE)
 
 
+def _open_postgres(settings: Settings) -> PostgresStore:
+    if not settings.store.url.startswith(("postgresql://", "postgres://")):
+        raise Usage(
+            "store.url names a store of an unknown kind", location="store.url", advice="Write postgresql://…, or leave it out: SQLite in --data."
+        )
+    from gateway.store.postgres import open_postgres  # with psycopg, for which whoever has a file should not wait
+
+    return open_postgres(settings.store.url)
+
+
 @contextmanager
-def stopped(data: Path) -> Iterator[None]:
-    """Keeps every gateway from serving this data directory, for what can only be done while none does. Raises `Usage` where one serves."""
+def served_store(settings: Settings, data: Path) -> Iterator[Store]:
+    """The store, held for serving. A file is served by one gateway, a database by any number. Raises `Usage` where another one serves the file."""
+    if settings.store.url:
+        with contextlib.closing(_open_postgres(settings)) as store, store.serving():
+            yield store
+    else:
+        with lock_for_serving(data), contextlib.closing(open_store(settings, data)) as file:
+            yield file
+
+
+@contextmanager
+def stopped(settings: Settings, data: Path) -> Iterator[None]:
+    """Keeps every gateway from serving this store, for what can only be done while none does. Raises `Usage` where one serves."""
+    if settings.store.url:
+        with contextlib.closing(_open_postgres(settings)) as store, store.alone():
+            yield
+        return
     _make(data)
     if is_being_served(data):
         raise Usage("a gateway is serving this data", advice="Stop it, do this, and start it again.")
@@ -151,7 +177,7 @@ async def running(settings: Settings, data: Path, clock: CareClock | None = None
 
     _make(data)
     care = clock or CareClock()
-    with _bound(settings.http.listen) as http_socket, lock_for_serving(data), contextlib.closing(open_store(settings, data)) as store:
+    with _bound(settings.http.listen) as http_socket, served_store(settings, data) as store:
         gateway = Gateway(store, settings, care)
         journey = gateway.journey
         gateway.http = http_socket.getsockname()[:2]

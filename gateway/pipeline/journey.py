@@ -18,7 +18,7 @@ from gateway.pipeline.faults import where
 from gateway.pipeline.intake import attempt
 from gateway.pipeline.received import Outcome, Received
 from gateway.pipeline.unanswered import look_again
-from gateway.store.interface import Change, Store, Writer
+from gateway.store.interface import Busy, Change, Store, Writer
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +29,8 @@ Work = Callable[[Writer, int], Any]
 GROUP = 64
 WAITING = 4096
 WAKE_AT_ONCE = 256
+TRIES = 20
+"""How often a piece of work is begun, where another process is writing of the same people each time."""
 AFTER_A_FAULT = 3600 * 1_000_000
 """Microseconds until clients whose records could not be derived are looked at again."""
 
@@ -37,6 +39,7 @@ class _Job(NamedTuple):
     work: Work
     future: Future[Any]
     news: bool  # whether it may change what somebody reads
+    tries: int = 0  # how often another process was in the way
 
 
 class Journey:
@@ -51,6 +54,7 @@ class Journey:
         self._clock = clock
         self._on_commit = on_commit
         self._jobs: queue.Queue[_Job | None] = queue.Queue(WAITING)
+        self._again: list[_Job] = []  # what another process was in the way of: first in the next group, where it waits for that one
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -104,10 +108,12 @@ class Journey:
             self._commit(group)
 
     def _next_group(self) -> list[_Job] | None:
-        first = self._jobs.get()
-        if first is None:
-            return None
-        group = [first]
+        group, self._again = self._again, []
+        if not group:
+            first = self._jobs.get()
+            if first is None:
+                return None
+            group = [first]
         while len(group) < GROUP:
             try:
                 job = self._jobs.get_nowait()
@@ -121,15 +127,25 @@ class Journey:
 
     def _commit(self, group: list[_Job]) -> None:
         """Do a group's work in one transaction; nobody hears of success before it is committed."""
-        group = [job for job in group if job.future.set_running_or_notify_cancel()]
+        group = [job for job in group if job.tries or job.future.set_running_or_notify_cancel()]
         try:
             self._do(group)
+        except Busy as busy:
+            for job in group:
+                self._try_again(job, busy)
         except Unavailable as unavailable:
             _refuse(group, unavailable)
         except Exception as fault:  # noqa: BLE001 - whatever broke the transaction, no sender may wait for ever, nor pay for another's message
             log.error("commit failed", fault=type(fault).__name__, where=where(fault), inputs=len(group))
             for job in group:
                 self._alone(job)
+
+    def _try_again(self, job: _Job, reason: Busy) -> None:
+        """A piece of work that is undone, because another process is writing of the same people."""
+        if job.tries < TRIES:
+            self._again.append(job._replace(tries=job.tries + 1))
+        else:
+            _refuse([job], reason)
 
     def _alone(self, job: _Job) -> None:
         """One piece of a group that failed, in a transaction of its own."""
@@ -144,15 +160,20 @@ class Journey:
     def _do(self, group: list[_Job]) -> None:
         done: list[tuple[_Job, Any]] = []
         failed: list[tuple[_Job, Exception]] = []
+        contended: list[tuple[_Job, Busy]] = []
         now = self._clock()
         with self._store.write(now) as writer:
             for job in group:
                 try:
                     done.append((job, job.work(writer, now)))
+                except Busy as other:
+                    contended.append((job, other))
                 except Unavailable:
                     raise
                 except GatewayError as refusal:
                     failed.append((job, refusal))
+        for job, busy in contended:
+            self._try_again(job, busy)
         for job, reason in failed:
             job.future.set_exception(reason)
         for job, value in done:

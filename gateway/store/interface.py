@@ -19,6 +19,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+from gateway.errors import Unavailable
+
 ALL = "*"
 """The recipient that sees everything: the coordinator's and the operator's view."""
 
@@ -127,8 +129,18 @@ class SharedRow(NamedTuple):
     digest: bytes
 
 
+class Busy(Unavailable):
+    """Another process is writing of the same people; try again in another transaction.
+
+    What the savepoint wrote that raised this is undone, and the rest of the transaction stands. Where the commit raised it, nothing is kept.
+    """
+
+
 class Writer(Protocol):
-    """One open transaction. Raises `gateway.errors.Unavailable` when the store cannot take it; then nothing of the transaction is kept."""
+    """One open transaction. Raises `gateway.errors.Unavailable` when the store cannot take it; then nothing of the transaction is kept.
+
+    For `Busy`, see there.
+    """
 
     # the inbox
     def accepted(self, feed: str, control_id: str, digest: bytes) -> Input | None:

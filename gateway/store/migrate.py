@@ -7,9 +7,16 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from gateway.errors import Usage
+
+if TYPE_CHECKING:
+    import psycopg
+    from sqlalchemy import Connection, Engine
 
 REVISION = "0002"
 """The newest revision among the migrations (a test holds the two together)."""
@@ -28,32 +35,60 @@ def stored_revision(connection: sqlite3.Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
+def stored_revision_of_postgres(connection: psycopg.Connection[Any]) -> str | None:
+    """The same of a PostgreSQL schema."""
+    if connection.execute(b"SELECT to_regclass('alembic_version')").fetchall() == [(None,)]:
+        return None
+    row = connection.execute(b"SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
 def migrate_sqlite(connection: sqlite3.Connection) -> None:
     """Runs every migration that is missing, in one transaction: an interrupted one leaves the store as it was.
 
     The connection is in autocommit mode. The write lock is taken first, so that of two processes opening an empty store one waits for the other.
     """
-    with _ALEMBIC:
-        _migrate(connection)
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import StaticPool
+
+    with _connected(create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)) as shared:
+        shared.exec_driver_sql("BEGIN IMMEDIATE")
+        _upgrade(shared, stored_revision(connection))
+        shared.commit()
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def migrate_postgres(connection: psycopg.Connection[Any], lock: int) -> None:
+    """The same on PostgreSQL. `lock` is the number of the advisory lock that is taken first.
+
+    Raises `Usage` for a database that does not keep text as UTF-8.
+    """
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import StaticPool
+
+    if connection.info.parameter_status("server_encoding") != "UTF8":
+        raise Usage("store.url names a database that is not in UTF-8", location="store.url", advice="Create one WITH ENCODING 'UTF8'.")
+    with _connected(create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=StaticPool)) as shared:
+        shared.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (lock,))
+        _upgrade(shared, stored_revision_of_postgres(connection))
+        shared.commit()
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[Connection]:
+    with _ALEMBIC, engine.connect() as shared:  # connecting ends any transaction, so it begins inside
+        yield shared
+
+
+def _upgrade(shared: Connection, stored: str | None) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
-    from sqlalchemy import create_engine
-    from sqlalchemy.pool import StaticPool
 
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
-    with engine.connect() as shared:  # connecting ends any transaction, so it begins here
-        shared.exec_driver_sql("BEGIN IMMEDIATE")
-        stored = stored_revision(connection)
-        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-        if stored is not None and stored not in known:
-            raise Usage("The store was written by a newer version of the gateway", advice="Install that version.")
-        config.attributes["connection"] = shared
-        command.upgrade(config, "head")
-        shared.commit()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if stored is not None and stored not in known:
+        raise Usage("The store was written by a newer version of the gateway", advice="Install that version.")
+    config.attributes["connection"] = shared
+    command.upgrade(config, "head")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 from gateway.store import sql
-from gateway.store.connection import Connection, Rows
+from gateway.store.connection import Connection
 from gateway.store.heads import unpack_heads, unpack_terms
 from gateway.store.interface import ALL, Filter, Heard, Input, TransitionRow, Version
 from gateway.store.names import Names
@@ -24,7 +24,7 @@ _BODIES_AT_ONCE = 100
 class SqlReader:
     """See `interface.Reader`. Lives inside a read transaction. `walk` runs a statement whose rows are fetched as they are asked for."""
 
-    def __init__(self, connection: Connection, recipients: Names, words: Names, walk: Callable[..., Rows]) -> None:
+    def __init__(self, connection: Connection, recipients: Names, words: Names, walk: Callable[..., Iterable[Any]]) -> None:
         self._connection, self._recipients, self._words, self._walk = connection, recipients, words, walk
 
     def _rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:

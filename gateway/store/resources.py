@@ -30,12 +30,19 @@ class Resource:
 
 
 class Resources:
-    """Appends versions. What is remembered within the transaction is what will be stored once `pending` is written."""
+    """Appends versions. What is remembered within the transaction is what will be stored once `pending` is written. `flush` writes and forgets."""
 
     def __init__(
-        self, connection: Connection, pending: Pending, recipients: Names, words: Names, positions: Positions, new_id: Callable[[], int]
+        self,
+        connection: Connection,
+        pending: Pending,
+        recipients: Names,
+        words: Names,
+        positions: Positions,
+        new_id: Callable[[], int],
+        flush: Callable[[], None],
     ) -> None:
-        self._connection, self._pending = connection, pending
+        self._connection, self._pending, self._flush = connection, pending, flush
         self._recipients, self._words, self._positions, self._new_id = recipients, words, positions, new_id
         self._known: dict[tuple[str, str], Resource] = {}
         self._loaded: dict[int, list[Resource]] = {}
@@ -55,8 +62,7 @@ class Resources:
         loaded = self._loaded.get(partition)
         if loaded is None:
             if partition == SHARED_PARTITION or len(self._known) > _REMEMBERED:
-                self._pending.write()
-                self.forget()
+                self._flush()
             rows = self._connection.execute(sql.RESOURCES_OF_PARTITION, (partition,))
             word = self._words.name
             loaded = [Resource(id, word(type), name, partition, heads, terms) for id, type, name, heads, terms in rows]

@@ -56,6 +56,20 @@ def input_of(row: Sequence[Any]) -> Input:
     )
 
 
+def outcome_of(input: Input) -> tuple[object, ...]:
+    """The columns that `sql.SETTLE_INPUT` sets."""
+    return (
+        orjson.dumps(dict(input.about)).decode(),
+        input.event,
+        input.state,
+        input.answer,
+        input.error,
+        input.location,
+        input.original,
+        orjson.dumps(input.identifiers).decode(),
+    )
+
+
 def transition_of(recipient: str, row: Sequence[Any]) -> TransitionRow:
     """A row of `sql.TRANSITION_COLUMNS`, whose first column is the recipient's number."""
     _, name, body, status, flagged, tier, due, hospital, agency, position = row

@@ -24,6 +24,8 @@ metadata = MetaData()
 
 # A whole number of 64 bits. SQLite keeps rows under their INTEGER PRIMARY KEY, and only under exactly that type name.
 _integer = BigInteger().with_variant(Integer, "sqlite")
+# In order of its bytes, as SQLite has it.
+_text = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 def _table(name: str, *columns: Column[Any] | Index, clustered: bool = False) -> Table:
@@ -39,29 +41,29 @@ def _column(name: str, type: TypeEngine[Any] = _integer, *, key: bool = False, n
 clock = _table("clock", _column("id", key=True), _column("position"))
 
 # What the installation keeps about itself: its key.
-setting = _table("setting", _column("name", Text(), key=True), _column("value", LargeBinary()))
+setting = _table("setting", _column("name", _text, key=True), _column("value", LargeBinary()))
 
 # Recipients, resource types and search parameters as small integers. Rows are never changed.
-recipient = _table("recipient", _column("id", key=True), _column("name", Text()), Index("recipient_name", "name", unique=True))
-word = _table("word", _column("id", key=True), _column("name", Text()), Index("word_name", "name", unique=True))
+recipient = _table("recipient", _column("id", key=True), _column("name", _text), Index("recipient_name", "name", unique=True))
+word = _table("word", _column("id", key=True), _column("name", _text), Index("word_name", "name", unique=True))
 
 # The inbox. A duplicate is a light row without raw bytes that names the original.
 input = _table(
     "input",
     _column("id", key=True),
-    _column("kind", Text()),
-    _column("feed", Text()),
-    _column("control_id", Text()),
+    _column("kind", _text),
+    _column("feed", _text),
+    _column("control_id", _text),
     _column("digest", LargeBinary()),
     _column("received"),
-    _column("about", Text()),  # JSON object
-    _column("event", Text()),
-    _column("state", Text()),
+    _column("about", _text),  # JSON object
+    _column("event", _text),
+    _column("state", _text),
     _column("answer", LargeBinary()),
-    _column("error", Text()),
-    _column("location", Text()),
+    _column("error", _text),
+    _column("location", _text),
     _column("original", null=True),
-    _column("identifiers", Text()),  # JSON array
+    _column("identifiers", _text),  # JSON array
 )
 _key = (input.c.control_id, input.c.feed, input.c.digest, input.c.state)
 _processed, _quarantined, _duplicate = (input.c.state == state for state in ("processed", "quarantined", "duplicate"))
@@ -74,12 +76,12 @@ Index("input_duplicate", input.c.original, input.c.state, sqlite_where=_duplicat
 raw = _table("raw", _column("input", key=True), _column("bytes", LargeBinary()))
 
 # MRNs and visit numbers found in an input, for search.
-input_identifier = _table("input_identifier", _column("value", Text(), key=True), _column("input", key=True), clustered=True)
+input_identifier = _table("input_identifier", _column("value", _text, key=True), _column("input", key=True), clustered=True)
 
 # The hours (since 1970 UTC) in which each feed was heard: its rhythm, which the inbox's retention does not take away.
 heard = _table(
     "heard",
-    _column("feed", Text(), key=True),
+    _column("feed", _text, key=True),
     _column("hour", key=True),
     _column("inputs"),
     _column("quarantined"),
@@ -106,7 +108,7 @@ resource = _table(
     "resource",
     _column("id", key=True),
     _column("type"),
-    _column("name", Text()),
+    _column("name", _text),
     _column("partition", null=True),
     _column("heads", LargeBinary()),
     _column("terms", LargeBinary()),
@@ -131,25 +133,25 @@ version = _table(
 Index("version_type", version.c.recipient, version.c.type, version.c.position)
 
 # Search terms that some recipient's current version has; whose, `resource.terms` says.
-term = _table("term", _column("parameter", key=True), _column("value", Text(), key=True), _column("resource", key=True), clustered=True)
+term = _table("term", _column("parameter", key=True), _column("value", _text, key=True), _column("resource", key=True), clustered=True)
 
 # How many current versions of a recipient refer to a shared resource ("Practitioner/…").
-reference = _table("reference", _column("recipient", key=True), _column("target", Text(), key=True), _column("count"), clustered=True)
+reference = _table("reference", _column("recipient", key=True), _column("target", _text, key=True), _column("count"), clustered=True)
 
 # A transition's latest state for each recipient, at the position of its last change; `body` null: withdrawn.
 transition = _table(
     "transition",
     _column("id", key=True),
-    _column("name", Text()),
+    _column("name", _text),
     _column("recipient"),
     _column("partition", null=True),
     _column("position"),
-    _column("status", Text()),
+    _column("status", _text),
     _column("flagged", SmallInteger()),
     _column("tier", SmallInteger()),
     _column("due"),
-    _column("hospital", Text()),
-    _column("agency", Text()),
+    _column("hospital", _text),
+    _column("agency", _text),
     _column("shown", SmallInteger()),  # 0: withdrawn
     _column("body", LargeBinary(), null=True),
 )
@@ -172,7 +174,7 @@ Index(
 )
 
 # The newest word on a Practitioner, Organization or Location.
-shared = _table("shared", _column("key", Text(), key=True), _column("rank", Text()), _column("digest", LargeBinary()), clustered=True)
+shared = _table("shared", _column("key", _text, key=True), _column("rank", _text), _column("digest", LargeBinary()), clustered=True)
 
 # AuditEvents in the order in which they were written.
 audit = _table("audit", _column("id", key=True), _column("recorded"), _column("body", LargeBinary()))
@@ -180,24 +182,24 @@ audit = _table("audit", _column("id", key=True), _column("recorded"), _column("b
 # SMART clients, access tokens (by their SHA-256) and spent assertions. Times are seconds.
 client = _table(
     "client",
-    _column("id", Text(), key=True),
-    _column("role", Text()),
-    _column("organization", Text()),
-    _column("scopes", Text()),
-    _column("jwks", Text()),
-    _column("jwks_url", Text()),
-    _column("feeds", Text()),  # JSON array
+    _column("id", _text, key=True),
+    _column("role", _text),
+    _column("organization", _text),
+    _column("scopes", _text),
+    _column("jwks", _text),
+    _column("jwks_url", _text),
+    _column("feeds", _text),  # JSON array
     _column("created"),
     _column("revoked", null=True),
 )
 token = _table(
     "token",
     _column("digest", LargeBinary(), key=True),
-    _column("client", Text()),
-    _column("scopes", Text()),
+    _column("client", _text),
+    _column("scopes", _text),
     _column("expires"),
     _column("issued"),
-    _column("detail", Text()),
+    _column("detail", _text),
     clustered=True,
 )
 Index("token_expires", token.c.expires)

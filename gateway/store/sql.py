@@ -13,11 +13,11 @@ SET_POSITION = "INSERT INTO clock (id, position) VALUES (1, ?) ON CONFLICT (id) 
 """The last position given out, kept when a transaction commits."""
 
 FIND_RECIPIENT = "SELECT id FROM recipient WHERE name = ?"
-ADD_RECIPIENT = "INSERT INTO recipient (name) VALUES (?)"
+ADD_RECIPIENT = "INSERT INTO recipient (id, name) SELECT coalesce(max(id), 0) + 1, ? FROM recipient WHERE true ON CONFLICT DO NOTHING"
 ALL_RECIPIENTS = "SELECT id, name FROM recipient"
 """Recipients by number."""
 FIND_WORD = "SELECT id FROM word WHERE name = ?"
-ADD_WORD = "INSERT INTO word (name) VALUES (?)"
+ADD_WORD = "INSERT INTO word (id, name) SELECT coalesce(max(id), 0) + 1, ? FROM word WHERE true ON CONFLICT DO NOTHING"
 ALL_WORDS = "SELECT id, name FROM word"
 """Resource types and search parameters by number."""
 

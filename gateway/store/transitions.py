@@ -24,10 +24,15 @@ class _Stored(NamedTuple):
 
 
 class Transitions:
-    """Writes transition rows. What is remembered within the transaction is what will be stored once `pending` is written."""
+    """Writes transition rows. What is remembered within the transaction is what will be stored once `pending` is written.
 
-    def __init__(self, connection: Connection, pending: Pending, recipients: Names, positions: Positions, new_id: Callable[[], int]) -> None:
-        self._connection, self._pending = connection, pending
+    `flush` writes and forgets.
+    """
+
+    def __init__(
+        self, connection: Connection, pending: Pending, recipients: Names, positions: Positions, new_id: Callable[[], int], flush: Callable[[], None]
+    ) -> None:
+        self._connection, self._pending, self._flush = connection, pending, flush
         self._recipients, self._positions, self._new_id = recipients, positions, new_id
         self._known: dict[tuple[str, str], _Stored] = {}
         self._loaded: dict[int, dict[tuple[str, str], _Stored]] = {}
@@ -41,8 +46,7 @@ class Transitions:
         """The partition's rows, read once."""
         if partition not in self._loaded:
             if partition == SHARED_PARTITION or len(self._known) > _REMEMBERED:
-                self._pending.write()
-                self.forget()
+                self._flush()
             self._loaded[partition] = {}
             for id, *columns in self._connection.execute(sql.TRANSITIONS_OF_PARTITION, (partition,)):
                 self._remember(_Stored(id, partition, transition_of(self._recipients.name(columns[0]), columns)))
@@ -81,6 +85,10 @@ class Transitions:
         """See `Writer.orphan_transitions`."""
         self._pending.write()
         return [transition_of(self._recipients.name(row[0]), row) for row in self._connection.execute(sql.ORPHAN_TRANSITIONS).fetchall()]
+
+    def partition_of(self, id: str) -> int | None:
+        """The partition of a transition that this transaction has met."""
+        return next((stored.partition for (_, name), stored in self._known.items() if name == id), None)
 
     def _find(self, row: TransitionRow, recipient: int) -> _Stored | None:
         key = (row.recipient, row.id)

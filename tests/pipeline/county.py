@@ -89,9 +89,14 @@ def memory_folder() -> Iterator[Path]:
 def store_at(folder: Path, configuration: Configuration = CONFIGURATION) -> Iterator[Store]:
     """A new store."""
     with closing(open_sqlite(folder / "gateway.sqlite")) as store:
-        with store.write(NOW) as writer:
-            put_own_resources(writer, configuration)
+        prepare(store, configuration)
         yield store
+
+
+def prepare(store: Store, configuration: Configuration = CONFIGURATION) -> None:
+    """What a gateway writes before it serves."""
+    with store.write(NOW) as writer:
+        put_own_resources(writer, configuration)
 
 
 def feed(store: Store, raw: Iterable[bytes], now: int = NOW, configuration: Configuration = CONFIGURATION) -> list[Outcome]:

@@ -1,17 +1,47 @@
-"""Stores for these tests: a migrated file is copied, because migrating takes longer than most tests."""
+"""Stores for these tests. A migrated SQLite file is copied, and a migrated PostgreSQL schema emptied, because migrating takes longer than most tests.
+
+Tests that hold for every store are marked with `on_every_store`, and are run on SQLite and on PostgreSQL.
+"""
 
 from __future__ import annotations
 
+import atexit
 import functools
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from gateway.store.interface import Input
-from gateway.store.sqlite import SqliteStore, open_sqlite
+import psycopg
+import pytest
+
+from gateway.store.interface import Input, Store
+from gateway.store.postgres import open_postgres
+from gateway.store.sqlite import open_sqlite
+from tests.postgres_server import schema, server
+
+on_every_store = pytest.mark.usefixtures("database")
+
+SQLITE, POSTGRES = "sqlite", "postgres"
+_chosen = [SQLITE]
+
+
+@contextmanager
+def chosen(database: str) -> Iterator[None]:
+    """`fresh` gives stores of this kind."""
+    if database == POSTGRES:
+        server()
+    _chosen.append(database)
+    yield
+    _chosen.pop()
+
+
+def examples(number: int) -> int:
+    """So many on SQLite; an eighth of them on PostgreSQL, where a fresh store takes eight times as long."""
+    return number if _chosen[-1] == SQLITE else number // 8
 
 
 @functools.cache
@@ -22,12 +52,49 @@ def _template() -> Path:
 
 
 @contextmanager
-def fresh(*, busy: float = 5.0) -> Iterator[SqliteStore]:
-    """An empty store in a directory of its own, which goes with it."""
+def fresh(*, busy: float = 5.0) -> Iterator[Store]:
+    """An empty store of its own."""
+    with _fresh_postgres(busy) if _chosen[-1] == POSTGRES else _fresh_sqlite(busy) as store:
+        yield store
+
+
+@contextmanager
+def _fresh_sqlite(busy: float) -> Iterator[Store]:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "gateway.db"
         shutil.copy(_template(), path)
         store = open_sqlite(path, busy=busy)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+_free: list[str] = []
+_made = ExitStack()
+atexit.register(_made.close)
+_number = iter(range(10**6))
+
+
+@contextmanager
+def empty_schema() -> Iterator[str]:
+    """The URL of a schema with empty tables."""
+    url = _free.pop() if _free else _made.enter_context(schema(server(), f"gateway_test_{os.getpid()}_{next(_number)}"))
+    open_postgres(url).close()
+    try:
+        yield url
+    finally:
+        with psycopg.connect(url) as connection:
+            tables = [name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")]
+            for table in set(tables) - {"alembic_version"}:
+                connection.execute(f'DELETE FROM "{table}"')
+        _free.append(url)
+
+
+@contextmanager
+def _fresh_postgres(busy: float) -> Iterator[Store]:
+    with empty_schema() as url:
+        store = open_postgres(url, busy=busy)
         try:
             yield store
         finally:

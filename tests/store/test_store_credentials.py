@@ -6,7 +6,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from gateway.store.interface import ClientRow, TokenRow
-from tests.store.stores import an_input, fresh
+from tests.store.stores import an_input, fresh, on_every_store
+
+pytestmark = on_every_store
 
 RIVER = ClientRow("river", "agency", "river-cmhc", "system/Task.rs", jwks='{"keys": []}', feeds=("st-mary", "lakeside"), created=5)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 
+import psycopg
 import pytest
 
 from gateway.store.interface import HOUR, Filter, Heard
-from tests.store.stores import an_input, fresh
+from tests.store.stores import an_input, fresh, on_every_store
+
+pytestmark = on_every_store
 
 EVERY_BYTE = bytes(range(256)) * 3
 
@@ -30,7 +33,7 @@ def test_the_store_itself_refuses_to_accept_the_same_twice() -> None:
     with fresh() as store:
         with store.write(10) as writer:
             writer.add_input(an_input())
-        with pytest.raises(sqlite3.IntegrityError), store.write(11) as writer:
+        with pytest.raises((sqlite3.IntegrityError, psycopg.errors.UniqueViolation)), store.write(11) as writer:
             writer.add_input(an_input())
         with store.reading() as reader:
             assert reader.counts()["processed"] == 1

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.store.interface import ALL, REFERS, Change, NewVersion, SharedRow, TransitionRow
-from gateway.store.sqlite import SqliteStore
-from tests.store.stores import fresh
+from gateway.store.interface import ALL, REFERS, Change, NewVersion, SharedRow, Store, TransitionRow
+from tests.store.stores import examples, fresh, on_every_store
+
+pytestmark = on_every_store
 
 RECIPIENTS = (ALL, "river", "hill")
 TERMS = (
@@ -108,7 +109,7 @@ class Poller:
     cursor: int = 0
     state: dict[str, bytes | None] = field(default_factory=dict)
 
-    def poll(self, store: SqliteStore) -> None:
+    def poll(self, store: Store) -> None:
         with store.reading() as reader:
             page = reader.feed(self.recipient, self.cursor, 2)
         for row in page:
@@ -117,9 +118,12 @@ class Poller:
             self.state[row.id] = row.body
 
 
-@settings(max_examples=120, deadline=None)
-@given(st.lists(step, max_size=10))
-def test_the_store_agrees_with_the_model(steps: list[tuple]) -> None:
+def test_the_store_agrees_with_the_model() -> None:
+    settings(max_examples=examples(120), deadline=None)(given(st.lists(step, max_size=10))(play))()
+
+
+def play(steps: list[tuple]) -> None:
+    """Some steps on an empty store, told to the model too, and compared."""
     with fresh() as store:
         model, pollers = Model(), [Poller(recipient) for recipient in RECIPIENTS]
         with store.write(0) as writer:
@@ -156,7 +160,7 @@ def test_the_store_agrees_with_the_model(steps: list[tuple]) -> None:
             assert {id for id, body in poller.state.items() if body is None} <= {id for id, body in expected.items() if body is None}
 
 
-def agrees(store: SqliteStore, model: Model) -> None:
+def agrees(store: Store, model: Model) -> None:
     """Everything that can be read, compared with the model."""
     with store.reading() as reader:
         seen_positions: list[int] = []

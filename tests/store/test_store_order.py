@@ -8,16 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.store.interface import ALL, Change, NewVersion, TransitionRow
-from tests.store.stores import fresh
+from tests.store.stores import examples, fresh, on_every_store
+
+pytestmark = on_every_store
 
 
 def a_row(recipient: str, id: str, body: bytes | None, **fields: object) -> TransitionRow:
     return TransitionRow(recipient, id, body, **{"status": "open", "flagged": True, "tier": 1, "due": 5, **fields})  # type: ignore[arg-type]
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(0, 10**15), min_size=2, max_size=8))
-def test_updated_rises_strictly_whatever_the_clock_says(clock: list[int]) -> None:
+def test_updated_rises_strictly_whatever_the_clock_says() -> None:
+    moments = st.lists(st.integers(0, 10**15), min_size=2, max_size=8)
+    settings(max_examples=examples(40), deadline=None)(given(moments)(rises_strictly))()
+
+
+def rises_strictly(clock: list[int]) -> None:
+    """Commits at these moments of the clock."""
     with fresh() as store:
         for number, now in enumerate(clock):
             with store.write(now) as writer:

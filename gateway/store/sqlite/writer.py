@@ -6,13 +6,11 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import orjson
-
 from gateway.errors import Unavailable
 from gateway.store import sql
 from gateway.store.interface import HOUR, Change, Head, Input, NewVersion, SharedRow, TransitionRow
 from gateway.store.resources import Resources
-from gateway.store.rows import SHARED_PARTITION, input_of, key_hash
+from gateway.store.rows import SHARED_PARTITION, input_of, key_hash, outcome_of
 from gateway.store.sqlite.connection import translated
 from gateway.store.sqlite.names import names
 from gateway.store.sqlite.pending import SqlitePending
@@ -29,8 +27,8 @@ class SqliteWriter:
         self._pending = SqlitePending(connection)
         self._positions = _Positions(connection, now)
         self._ids = _Ids(connection, sql.LAST_RESOURCE), _Ids(connection, sql.LAST_TRANSITION)
-        self._resources = Resources(connection, self._pending, self._recipients, self._words, self._positions, self._ids[0].next)
-        self._transitions = Transitions(connection, self._pending, self._recipients, self._positions, self._ids[1].next)
+        self._resources = Resources(connection, self._pending, self._recipients, self._words, self._positions, self._ids[0].next, self._flush)
+        self._transitions = Transitions(connection, self._pending, self._recipients, self._positions, self._ids[1].next, self._flush)
         self._bound: dict[str, int] = {}
         self._added: set[int] = set()
         self._doomed = False
@@ -65,6 +63,10 @@ class SqliteWriter:
         self._connection.execute("RELEASE one")
         self._pending.write()
 
+    def _flush(self) -> None:
+        self._pending.write()
+        self._forget()
+
     def _forget(self) -> None:
         self._bound.clear()
         self._resources.forget()
@@ -93,7 +95,7 @@ class SqliteWriter:
 
     def add_input(self, input: Input) -> int:
         received = (input.kind, input.feed, input.control_id, input.digest, input.received)
-        about, *outcome = _outcome(input)
+        about, *outcome = outcome_of(input)
         id = self._connection.execute(sql.ADD_INPUT, (*received, about, *outcome)).lastrowid or 0
         if input.original is None:
             self._pending.add(sql.ADD_RAW, [(id, input.raw)])
@@ -104,7 +106,7 @@ class SqliteWriter:
 
     def settle_input(self, input: Input) -> None:
         before = self.input(input.id)
-        self._connection.execute(sql.SETTLE_INPUT, (*_outcome(input), input.id))
+        self._connection.execute(sql.SETTLE_INPUT, (*outcome_of(input), input.id))
         old, new = set(before.identifiers if before else ()), set(input.identifiers)
         self._connection.executemany(sql.DROP_IDENTIFIER, [(value, input.id) for value in old - new])
         self._connection.executemany(sql.ADD_IDENTIFIER, [(value, input.id) for value in new - old])
@@ -245,20 +247,6 @@ class _Ids:
     def forget(self) -> None:
         """After a rollback."""
         self._last = None
-
-
-def _outcome(input: Input) -> tuple[object, ...]:
-    """The columns that `sql.SETTLE_INPUT` sets."""
-    return (
-        orjson.dumps(dict(input.about)).decode(),
-        input.event,
-        input.state,
-        input.answer,
-        input.error,
-        input.location,
-        input.original,
-        orjson.dumps(input.identifiers).decode(),
-    )
 
 
 @contextmanager

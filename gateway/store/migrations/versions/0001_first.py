@@ -13,6 +13,7 @@ branch_labels = None
 depends_on = None
 
 INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")  # in order of its bytes, as SQLite has it
 
 
 def _column(name: str, type: sa.types.TypeEngine[Any] = INTEGER, *, nullable: bool = False) -> sa.Column[Any]:
@@ -20,6 +21,9 @@ def _column(name: str, type: sa.types.TypeEngine[Any] = INTEGER, *, nullable: bo
 
 
 def upgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":  # SQLite numbers rows itself
+        op.execute("CREATE SEQUENCE input_number")
+        op.execute("CREATE SEQUENCE id_block")
     op.create_table(
         "audit",
         _column("id"),
@@ -35,13 +39,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "client",
-        _column("id", sa.Text()),
-        _column("role", sa.Text()),
-        _column("organization", sa.Text()),
-        _column("scopes", sa.Text()),
-        _column("jwks", sa.Text()),
-        _column("jwks_url", sa.Text()),
-        _column("feeds", sa.Text()),
+        _column("id", TEXT),
+        _column("role", TEXT),
+        _column("organization", TEXT),
+        _column("scopes", TEXT),
+        _column("jwks", TEXT),
+        _column("jwks_url", TEXT),
+        _column("feeds", TEXT),
         _column("created"),
         _column("revoked", nullable=True),
         sa.PrimaryKeyConstraint("id"),
@@ -55,19 +59,19 @@ def upgrade() -> None:
     op.create_table(
         "input",
         _column("id"),
-        _column("kind", sa.Text()),
-        _column("feed", sa.Text()),
-        _column("control_id", sa.Text()),
+        _column("kind", TEXT),
+        _column("feed", TEXT),
+        _column("control_id", TEXT),
         _column("digest", sa.LargeBinary()),
         _column("received"),
-        _column("about", sa.Text()),
-        _column("event", sa.Text()),
-        _column("state", sa.Text()),
+        _column("about", TEXT),
+        _column("event", TEXT),
+        _column("state", TEXT),
         _column("answer", sa.LargeBinary()),
-        _column("error", sa.Text()),
-        _column("location", sa.Text()),
+        _column("error", TEXT),
+        _column("location", TEXT),
         _column("original", nullable=True),
-        _column("identifiers", sa.Text()),
+        _column("identifiers", TEXT),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
@@ -92,9 +96,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'quarantined'"),
         postgresql_where=sa.text("state = 'quarantined'"),
     )
-    op.create_table(
-        "input_identifier", _column("value", sa.Text()), _column("input"), sa.PrimaryKeyConstraint("value", "input"), sqlite_with_rowid=False
-    )
+    op.create_table("input_identifier", _column("value", TEXT), _column("input"), sa.PrimaryKeyConstraint("value", "input"), sqlite_with_rowid=False)
     op.create_table(
         "partition",
         _column("id"),
@@ -117,14 +119,14 @@ def upgrade() -> None:
     op.create_table(
         "recipient",
         _column("id"),
-        _column("name", sa.Text()),
+        _column("name", TEXT),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("recipient_name", "recipient", ["name"], unique=True)
     op.create_table(
         "reference",
         _column("recipient"),
-        _column("target", sa.Text()),
+        _column("target", TEXT),
         _column("count"),
         sa.PrimaryKeyConstraint("recipient", "target"),
         sqlite_with_rowid=False,
@@ -133,7 +135,7 @@ def upgrade() -> None:
         "resource",
         _column("id"),
         _column("type"),
-        _column("name", sa.Text()),
+        _column("name", TEXT),
         _column("partition", nullable=True),
         _column("heads", sa.LargeBinary()),
         _column("terms", sa.LargeBinary()),
@@ -143,14 +145,14 @@ def upgrade() -> None:
     op.create_index("resource_partition", "resource", ["partition"])
     op.create_table(
         "setting",
-        _column("name", sa.Text()),
+        _column("name", TEXT),
         _column("value", sa.LargeBinary()),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "shared",
-        _column("key", sa.Text()),
-        _column("rank", sa.Text()),
+        _column("key", TEXT),
+        _column("rank", TEXT),
         _column("digest", sa.LargeBinary()),
         sa.PrimaryKeyConstraint("key"),
         sqlite_with_rowid=False,
@@ -170,7 +172,7 @@ def upgrade() -> None:
     op.create_table(
         "term",
         _column("parameter"),
-        _column("value", sa.Text()),
+        _column("value", TEXT),
         _column("resource"),
         sa.PrimaryKeyConstraint("parameter", "value", "resource"),
         sqlite_with_rowid=False,
@@ -178,11 +180,11 @@ def upgrade() -> None:
     op.create_table(
         "token",
         _column("digest", sa.LargeBinary()),
-        _column("client", sa.Text()),
-        _column("scopes", sa.Text()),
+        _column("client", TEXT),
+        _column("scopes", TEXT),
         _column("expires"),
         _column("issued"),
-        _column("detail", sa.Text()),
+        _column("detail", TEXT),
         sa.PrimaryKeyConstraint("digest"),
         sqlite_with_rowid=False,
     )
@@ -191,16 +193,16 @@ def upgrade() -> None:
     op.create_table(
         "transition",
         _column("id"),
-        _column("name", sa.Text()),
+        _column("name", TEXT),
         _column("recipient"),
         _column("partition", nullable=True),
         _column("position"),
-        _column("status", sa.Text()),
+        _column("status", TEXT),
         _column("flagged", sa.SmallInteger()),
         _column("tier", sa.SmallInteger()),
         _column("due"),
-        _column("hospital", sa.Text()),
-        _column("agency", sa.Text()),
+        _column("hospital", TEXT),
+        _column("agency", TEXT),
         _column("shown", sa.SmallInteger()),
         _column("body", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
@@ -232,7 +234,7 @@ def upgrade() -> None:
     op.create_table(
         "word",
         _column("id"),
-        _column("name", sa.Text()),
+        _column("name", TEXT),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("word_name", "word", ["name"], unique=True)

@@ -11,13 +11,14 @@ branch_labels = None
 depends_on = None
 
 INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")  # in order of its bytes, as SQLite has it
 _HOUR = 3_600_000_000
 
 
 def upgrade() -> None:
     op.create_table(
         "heard",
-        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("feed", TEXT, nullable=False),
         sa.Column("hour", INTEGER, nullable=False, autoincrement=False),
         sa.Column("inputs", INTEGER, nullable=False, autoincrement=False),
         sa.Column("quarantined", INTEGER, nullable=False, autoincrement=False),
