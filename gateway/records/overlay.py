@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.fhir.confidential_address import together
-from gateway.records.attendance import attended, changed, replaced
+from gateway.records.attendance import attended, changed, replaced, vacated
 from gateway.records.order import Said
 from gateway.records.statements import Fragment, Json
 from gateway.records.times import iso
@@ -58,6 +58,8 @@ def overlay(said: list[Said]) -> Json:
         for element in statement.deletes:
             values.pop(element, None)
             owner.pop(element, None)
+        if emptied := statement.facts.get("vacated"):
+            values["participant"] = vacated(values.get("participant", []), emptied, at(each))
         for element, value in (statement.own or {}).items():
             stem = _choice(element)
             if stem:
@@ -65,7 +67,7 @@ def overlay(said: list[Said]) -> Json:
                     values.pop(other)
                     owner.pop(other, None)
             if element == "participant" and statement.kind == "stay" and not statement.whole:
-                values[element] = attended(values.get(element, []), value, _at(each))
+                values[element] = attended(values.get(element, []), value, at(each))
             else:
                 values[element] = value if statement.whole else _merged(element, values.get(element), value)
             owner[element] = sender
@@ -95,7 +97,7 @@ def _merged(element: str, before: Any, now: Any) -> Any:
     return [*now, *(each for each in before if MERGED[element](each) not in stated)]
 
 
-def _at(said: Said) -> str:
+def at(said: Said) -> str:
     """When it was recorded, in the zone of the facility."""
     return iso(said.recorded, str(said.statement.facts.get("zone") or "UTC"))
 
@@ -113,11 +115,11 @@ def parts(said: list[Said]) -> list[tuple[str, Fragment]]:
             if any(fragment.action for fragment in group):
                 standing = groups.setdefault(slot, {})
             else:
-                standing = groups[slot] = replaced(groups.get(slot, {}), group, _at(each))
+                standing = groups[slot] = replaced(groups.get(slot, {}), group, at(each))
             for fragment in group:
                 name = f"{fragment.resource.get('resourceType', '')}|{fragment.local}"
                 if fragment.resource.get("resourceType") == "CareTeam":
-                    changed(standing, name, fragment, _at(each))
+                    changed(standing, name, fragment, at(each))
                 elif fragment.action == "D":
                     standing.pop(name, None)
                 else:

@@ -11,10 +11,11 @@ from typing import Any
 
 from gateway.fhir.references import place
 from gateway.fhir.required import complete
+from gateway.records.attendance import former_practitioners
 from gateway.records.course import Stay
 from gateway.records.identity import people
 from gateway.records.order import Entry, Said, in_order
-from gateway.records.overlay import overlay, parts
+from gateway.records.overlay import at, overlay, parts
 from gateway.records.people import Person
 from gateway.records.placing import diagnoses, placed
 from gateway.records.record import Owned, PersonRecord, Source, StayRecord
@@ -112,7 +113,7 @@ def _record(person: Person, owned: dict[str, list[Said]], shared: dict[str, Json
         id=patient_id,
         patient=_patient(about, person, patient_id, identify),
         retired=tuple(_retired(key, reference, identify) for key in sorted(person.retired) if key != person.primary),
-        related=tuple(placed(_standing(about), person.primary, reference, None, identify)),
+        related=tuple(placed([*_standing(about), *_former(about)], person.primary, reference, None, identify)),
         stays=stays,
         appointments=tuple(groups["appointment"]),
         documents=tuple(groups["document"]),
@@ -279,6 +280,10 @@ def _when(stay: Stay, fact: str, at: int | None) -> str | None:
             if isinstance(value, str) and instant(value, zone) == at:
                 return value
     return iso(at, zone)
+
+
+def _former(about: list[Said]) -> list[Fragment]:
+    return former_practitioners((each.statement.own, each.statement.deletes, at(each)) for each in about)
 
 
 def _standing(said: list[Said]) -> list[Fragment]:

@@ -91,6 +91,7 @@ class StayFacts(TypedDict, total=False):
     zone: str  # IANA name of the facility's time zone
     test: bool  # MSH-11 not taken as real
     transfer_to: str | None  # PV1-37: discharged to location, as text
+    vacated: list[str]  # the seats (`attendance.seat`) that `""` in PV1-7, 8, 9, 17 or 52 empties
 
 
 class AppointmentFacts(TypedDict, total=False):

@@ -278,7 +278,7 @@ def test_the_time_of_receipt_is_in_utc_microseconds() -> None:
 
 
 def test_deleting_a_person_is_said() -> None:
-    assert said(message("ADT^A29", PID), "person").facts == {"effect": "delete"}
+    assert said(message("ADT^A29", PID), "person").facts["effect"] == "delete"
 
 
 def test_two_codes_of_one_meaning_stay_beside_each_other() -> None:

@@ -48,7 +48,7 @@ def test_members_of_a_team_come_and_go_by_their_instance_numbers() -> None:
         told("ADT^A31", 4, PID, "ROL|R3|AD|CP|3^Cole^Cy"),
     )
     (team,) = [each for each in person.related if each["resourceType"] == "CareTeam"]
-    taken_over, taken_out = "2026-11-22T14:00:02+00:00", "2026-11-22T14:00:03+00:00"
+    taken_over, taken_out = "2026-11-22T08:00:02-06:00", "2026-11-22T08:00:03-06:00"
     assert [(each["member"]["display"], each["role"][0]["coding"][0]["code"], each.get("period")) for each in team["participant"]] == [
         ("Bea Bell", "CON", {"end": taken_over}),
         ("Bea Bell", "ATND", {"start": taken_over}),
@@ -65,7 +65,7 @@ def test_a_snapshot_replaces_what_stood_before() -> None:
     )
     (team,) = [each for each in person.related if each["resourceType"] == "CareTeam"]
     assert [(each["member"]["display"], each.get("period")) for each in team["participant"]] == [
-        ("Abe Ames", {"end": "2026-11-22T14:00:02+00:00"}),
+        ("Abe Ames", {"end": "2026-11-22T08:00:02-06:00"}),
         ("Bea Bell", None),
     ]
 

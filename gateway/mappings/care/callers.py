@@ -91,9 +91,9 @@ def language(scene: Scene, said: tuple[str, ...]) -> Known:
     subject, patient = "Language and interpreter", scene.person.patient
     spoken = preferred_language(patient)
     stated = _matching(scene, said, "interpreter")
-    if spoken is None and not stated and not _asked(patient):
+    if spoken is None and not stated and not _asked(patient) and not speaks_no_english(scene):
         return Known(subject, UNKNOWN)
-    needed = "; ".join(sorted(set(stated))) or ("interpreter needed" if needs_interpreter(patient) else "no interpreter asked for")
+    needed = "; ".join(sorted(set(stated))) or ("interpreter needed" if needs_interpreter(scene) else "no interpreter asked for")
     return Known(subject, f"{spoken or 'language unknown'}: {needed}")
 
 
@@ -113,17 +113,26 @@ def preferred_language(patient: Json) -> str | None:
     return words(spoken[0].get("language")) or None if spoken else None
 
 
-def needs_interpreter(patient: Json) -> bool:
-    """An interpreter was asked for, or the preferred language is not English."""
+def needs_interpreter(scene: Scene) -> bool:
+    """An interpreter was asked for, or the preferred language is not English, or the stay's messages say that no English is spoken (PV1-15 A8)."""
+    patient = scene.person.patient
     asked = _asked(patient)
     if asked:
         return any(entry.get("valueBoolean") is True or entry.get("valueCoding", {}).get("code") == YES for entry in asked)
+    if speaks_no_english(scene):
+        return True
     spoken = sorted(patient.get("communication", []), key=lambda one: not one.get("preferred", False))
     if not spoken:
         return False
     concept = spoken[0].get("language") or {}
     codes = [str(coding.get("code", "")) for coding in concept.get("coding", [])] or [words(concept)]
     return bool(codes[0]) and not any(code.casefold().split("-")[0] in ENGLISH for code in codes)
+
+
+def speaks_no_english(scene: Scene) -> bool:
+    """The ambulatory status of HL7 table 0009 that says so, among the stay's arrangements."""
+    arrangements = scene.stay.encounter.get("hospitalization", {}).get("specialArrangement", [])
+    return any(one.get("code") == "A8" and str(one.get("system", "")).endswith("v2-0009") for said in arrangements for one in said.get("coding", []))
 
 
 def told(scene: Scene, said: tuple[str, ...], key: str, subject: str) -> Known:

@@ -60,7 +60,7 @@ def _for_whom(planned: Planned, scene: Scene) -> bool:
         and (not planned.dispositions or disposition in planned.dispositions)
         and (planned.min_age is None or (age is not None and age >= planned.min_age))
         and (planned.max_age is None or (age is not None and age <= planned.max_age))
-        and (not planned.interpreter or needs_interpreter(scene.person.patient))
+        and (not planned.interpreter or needs_interpreter(scene))
         and (not planned.outside_area or outside_area(scene))
     )
 

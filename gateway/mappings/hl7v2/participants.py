@@ -6,6 +6,7 @@ from gateway.er7.reader import Segment
 from gateway.mappings import tables
 from gateway.mappings.hl7v2 import datatypes, shared
 from gateway.mappings.hl7v2.context import Context
+from gateway.records.attendance import seat
 from gateway.records.statements import Json
 
 _SYSTEM = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
@@ -27,6 +28,7 @@ _RELATIONS = ("HL70063", "HL70131")
 _FIELDS = {"ROL": (3, 4, 5, 6), "PRT": (4, 5, 11, 12)}
 """Where a segment keeps the role, the person, and when it began and ended."""
 _REFERRER = _role("REF", "referrer")
+_PRIMARY_CARE: Json = {"system": f"{datatypes.V2}0443", "code": "PP", "display": "Primary care provider"}
 
 
 def participants(context: Context, pv1: Segment | None) -> list[Json]:
@@ -50,6 +52,19 @@ def participants(context: Context, pv1: Segment | None) -> list[Json]:
     return [one for position, one in enumerate(found) if one not in found[:position]]
 
 
+def vacated(pv1: Segment) -> list[str]:
+    """The seats whose fields say `""`: whoever holds one takes part no longer."""
+    return [seat({"type": role}) for field, role in _OF_PV1 if pv1.field(field) == '""']
+
+
+def provider_role(context: Context, segment: Segment, field: int) -> Json | None:
+    """What somebody is to the person or stay (ROL-3, PRT-4). Primary care says so beside FHIR's word for it, which is only that they take part."""
+    role = datatypes.tabled(context, context.one(segment, field), _ROLES, ("provider-role", "0443"), f"{segment.name}-{field}")
+    if role is None or context.code(segment, field, "provider-role", "0443") != "PP" or _PRIMARY_CARE in role["coding"]:
+        return role
+    return {**role, "coding": [*(one for one in role["coding"] if one.get("system") != _PRIMARY_CARE["system"]), _PRIMARY_CARE]}
+
+
 def _told(context: Context, segment: Segment) -> list[Json]:
     """ROL or PRT: role and person (and PRT's time); an action code that takes somebody out (DE, DC, UN) adds nobody."""
     if context.text(segment, 2).upper() in ("DE", "DC", "D", "UN", "CO"):
@@ -58,7 +73,7 @@ def _told(context: Context, segment: Segment) -> list[Json]:
     said = context.one(segment, role_field)
     if said is not None and said[2].upper() in _RELATIONS:  # the client's own people: `team` makes RelatedPersons of them
         return []
-    role = datatypes.tabled(context, context.one(segment, role_field), _ROLES, ("provider-role", "0443"), f"{segment.name}-{role_field}")
+    role = provider_role(context, segment, role_field)
     period = datatypes.period(context, segment.value(start), segment.value(end))
     found = []
     for xcn in context.every(segment, who_field):

@@ -100,6 +100,7 @@ def statement(
     """What the message says of the person: the Patient in part, and what hangs on a person (RelatedPerson, AllergyIntolerance, Coverage …).
 
     `facts["effect"]` is "delete" for A29, and absent otherwise.
+    `facts["zone"]` is the sender's: people are told in it when somebody joined or left.
     """
     own: Json = {"resourceType": "Patient"}
     if identifiers:
@@ -112,7 +113,9 @@ def statement(
         extensions = [*extensions, *further]
     if extensions:
         own["extension"] = extensions
-    facts = {"effect": "delete"} if context.event.person == "delete" else {}
+    facts = {"zone": context.zone_name}
+    if context.event.person == "delete":
+        facts["effect"] = "delete"
     return Statement("person", person, person, own, deletes, parts=parts, facts=facts)
 
 

@@ -11,7 +11,7 @@ from gateway.mappings import tables
 from gateway.mappings.hl7v2 import clinical, datatypes, encounter, keys, shared
 from gateway.mappings.hl7v2.context import Context, place
 from gateway.mappings.hl7v2.hospitalization import hospitalization, is_time
-from gateway.mappings.hl7v2.participants import participants
+from gateway.mappings.hl7v2.participants import participants, vacated
 from gateway.mappings.hl7v2.person import RESTRICTED, yes
 from gateway.mappings.hl7v2.values import Composite
 from gateway.mappings.tables import Coding
@@ -142,6 +142,8 @@ def statement(
     team = participants(context, pv1)
     if team:
         own["participant"] = team
+    if pv1 is not None and '""' in pv1.fields and (emptied := vacated(pv1)):
+        facts["vacated"] = emptied
     pv2 = context.message.first("PV2")
     expected = _second(context, pv2, own, facts, deletes) if pv2 is not None else None
     encounter.add(context, pv1, pv2, own)

@@ -14,6 +14,7 @@ from gateway.mappings import tables
 from gateway.mappings.hl7v2 import datatypes, shared
 from gateway.mappings.hl7v2.actions import action
 from gateway.mappings.hl7v2.context import Context
+from gateway.mappings.hl7v2.participants import provider_role
 from gateway.mappings.hl7v2.values import Composite
 from gateway.records.placing import local
 from gateway.records.statements import Fragment, Json
@@ -84,7 +85,7 @@ def general_practitioners(context: Context) -> list[Json]:
         if segment.name == "PV1":
             break
         fields = _FIELDS.get(segment.name)
-        if fields and context.text(segment, fields.role).upper() in _PRIMARY_CARE and action(context, segment, fields.action) != "D":
+        if fields and context.code(segment, fields.role, "provider-role", "0443") in _PRIMARY_CARE and action(context, segment, fields.action) != "D":
             who = _member(context, segment, fields, None)
             if who and who.get("reference", "").startswith("Practitioner") and who not in found:
                 found.append(who)
@@ -122,7 +123,7 @@ def _told(context: Context, segment: Segment) -> list[Fragment]:
     """The members that one segment tells of: each repetition of the person, else the organization."""
     fields = _FIELDS[segment.name]
     doing = action(context, segment, fields.action)
-    role = datatypes.tabled(context, context.one(segment, fields.role), _ROLES, ("provider-role", "0443"), f"{segment.name}-{fields.role}")
+    role = provider_role(context, segment, fields.role)
     kind = datatypes.listed(context, context.one(segment, fields.kind), f"{segment.name}-{fields.kind}")
     people = context.every(segment, fields.person)
     number = context.text(segment, fields.instance)
@@ -247,7 +248,7 @@ def _member(context: Context, segment: Segment, fields: _Fields, xcn: Composite 
 
 
 def _practitioner_role(context: Context, segment: Segment, fields: _Fields, who: Json, role: Json) -> Json:
-    code = datatypes.tabled(context, context.one(segment, fields.role), _ROLES, ("provider-role", "0443"), f"{segment.name}-{fields.role}")
+    code = provider_role(context, segment, fields.role)
     behalf = _organization(context, segment, fields)
     resource: Json = {"resourceType": "PractitionerRole", "active": True, "practitioner": who, **role}
     if code:
