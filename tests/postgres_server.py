@@ -107,5 +107,5 @@ def schema(url: str, name: str) -> Iterator[str]:
 
 
 def in_schema(url: str, name: str) -> str:
-    """The same server, with this schema for all tables."""
-    return f"{url}{'&' if '?' in url else '?'}options={quote(f'-csearch_path={name}')}"
+    """The same server, with this schema for all tables; its sessions are known by the schema's name."""
+    return f"{url}{'&' if '?' in url else '?'}options={quote(f'-csearch_path={name}')}&application_name={name}"
