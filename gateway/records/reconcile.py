@@ -212,6 +212,8 @@ def _stay(stay: Stay, patient: str, identify: Identify) -> StayRecord:
     if course.discharged is not None:
         facts["discharged"] = _when(stay, "discharged", course.discharged)
     period = {name: value for name, value in (("start", facts["admitted"]), ("end", facts.get("discharged"))) if value}
+    if stay.admitted is not None and course.discharged is not None and course.discharged < stay.admitted:
+        period.pop("end", None)  # a Period does not end before it starts (FHIR per-1); the discharge stands in the facts
     ahead = encounter.pop("period", None)
     if period:
         encounter["period"] = period
