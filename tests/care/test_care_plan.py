@@ -536,7 +536,7 @@ WHY = [
     ("Legal status", "ADT^A08 from st-mary, control ID 2, message 2: OBX-5.1"),
     ("Long-acting injection", "no message says"),
     ("Period", "PV1-45.1"),
-    ("Addresses", "ADT^A08 from st-mary, control ID 2, message 2: DG1-3.1, DG1-3.2"),
+    ("Diagnosis", "ADT^A08 from st-mary, control ID 2, message 2: DG1-3.1, DG1-3.2"),
     ("Goal", "PPR^PC1 from st-mary, control ID 4, message 4: GOL-3.1, GOL-3.2"),
     ("Appointment", "SIU^S12 from st-mary, control ID 5, message 5: SCH-"),
     ("Task", "rule of routing: it serves postal codes 627*"),

@@ -49,11 +49,11 @@ def sections(records: Records, transition: Mapping[str, Any]) -> tuple[Section, 
     """The three records, and the tier and flags that they go by; a section without lines is left out."""
     found = (
         Section("Before you call", tuple(_before_calling(records))),
+        Section("Risk and flags", tuple(_risk(records, transition))),
         Section("Care plan", tuple(_plan(records, transition))),
         Section("To do", tuple(_activities(records, transition))),
         Section("Services requested", tuple(line for request in records.requests for line in _request(records, request, transition))),
         Section("Care team", tuple(_team(records, transition))),
-        Section("Risk and flags", tuple(_risk(records, transition))),
     )
     return tuple(section for section in found if section.lines)
 
@@ -82,7 +82,7 @@ def _plan(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
     for reference in plan.get("addresses", []):
         condition = records.find(reference)
         if condition is not None:
-            yield Line("Addresses", _coded(condition.get("code")), name, (of_reason(condition),))
+            yield Line("Diagnosis", _coded(condition.get("code")), name, (of_reason(condition),))
     for reference in plan.get("goal", []):
         goal = records.find(reference)
         if goal is not None:
@@ -175,9 +175,8 @@ def _risk(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(f"Tier {transition['tier']}", reason, "", looks_of_reason(records, reason), "rule of assessment")
     for flag in transition.get("flags", []):
         told = "; ".join(f"{one['text']}" for one in flag.get("evidence") or ())
-        yield Line(
-            FLAGS.get(flag["code"], flag["code"]), f"since {moment_words(flag['since'])}", "", because=f"rule of assessment {flag['code']}: {told}"
-        )
+        text = f"since {moment_words(flag['since'])}. Cleared by: {flag['clears']}"
+        yield Line(FLAGS.get(flag["code"], flag["code"]), text, because=f"rule of assessment {flag['code']}: {told}")
 
 
 def _coded(concept: Json | None) -> str:
@@ -188,7 +187,9 @@ def _coded(concept: Json | None) -> str:
 
 def _period(period: Json | None) -> str:
     start, end = moment_words((period or {}).get("start")), moment_words((period or {}).get("end"))
-    return " to ".join(part for part in (start, end) if part) if start else f"until {end}" if end else ""
+    if start and end:
+        return f"{start} to {end}"
+    return f"since {start}" if start else f"until {end}" if end else ""
 
 
 def _until(request: Json) -> str:
