@@ -50,7 +50,10 @@ class Partitions:
         hashes = [key_hash(key) for key in keys]
         unknown = sorted({each for each in hashes if each not in self.bound})
         if unknown:
-            self.bound.update(self._look_up(unknown))
+            try:
+                self.bound.update(self._look_up(unknown))
+            finally:
+                self.waits = False
         return sorted({self.bound[each] for each in hashes if each in self.bound})
 
     def _look_up(self, hashes: list[bytes]) -> dict[bytes, int]:
@@ -80,9 +83,7 @@ class Partitions:
         if len(owners) == 1:
             ahead = [(statement, tuple(owners)) for statement in (sql.STATEMENTS, sql.RESOURCES_OF_PARTITION, sql.TRANSITIONS_OF_PARTITION)]
         answers = self._link.ask([*questions, *ahead])
-        tried = not self.waits and missing
-        self.waits = False
-        if tried and not all(granted for (granted,) in answers[0]):
+        if missing and not self.waits and not all(granted for (granted,) in answers[0]):
             raise _busy()
         again: dict[bytes, int] = dict(answers[len(questions) - 1])
         if owners:
