@@ -10,7 +10,7 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateway import __version__
+from gateway.er7.reader import Message
 from gateway.errors import Forbidden, Unavailable, Usage
 from gateway.logs import logs_as_json as logs_as_json
+from gateway.mappings.feeds.profile import FeedProfile, match
 from gateway.memory import give_back_large_blocks
 from gateway.pipeline import Configuration, Journey
 from gateway.pipeline.feed_states import FeedState, feed_states
@@ -186,7 +188,14 @@ async def running(settings: Settings, data: Path, clock: CareClock | None = None
         try:
             host, port = address(settings.mllp.listen)
             with _plain_os_errors(settings.mllp.listen):
-                mllp = await listen(host, port, hl7v2_handler(journey), limits=Limits(frame_bytes=settings.mllp.max_frame), ssl=tls(settings.mllp))
+                mllp = await listen(
+                    host,
+                    port,
+                    hl7v2_handler(journey),
+                    limits=Limits(frame_bytes=settings.mllp.max_frame),
+                    ssl=tls(settings.mllp),
+                    mode=acknowledgement_mode(settings.feeds()),
+                )
             gateway.mllp = (host, mllp.port)
             watch = _SilenceWatch(gateway)
             async with _serving_http(gateway, http_socket), _every(WAKE_EVERY, gateway.wake), _every(SILENCE_EVERY, watch.look):
@@ -196,6 +205,11 @@ async def running(settings: Settings, data: Path, clock: CareClock | None = None
                     await mllp.close()
         finally:
             await asyncio.to_thread(journey.stop)
+
+
+def acknowledgement_mode(feeds: Sequence[FeedProfile]) -> Callable[[Message], str]:
+    """How the profile of a message's sender wants it answered, for what is refused before it goes through the journey."""
+    return lambda message: match(feeds, message.application, message.facility).acknowledgement
 
 
 def hl7v2_handler(journey: Journey) -> Callable[[bytes, object], Awaitable[bytes | None]]:
@@ -254,7 +268,11 @@ def application(gateway: Gateway) -> FastAPI:
     app = FastAPI(title="Care-transition gateway", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(discovery.router(gateway.base_url))
     app.include_router(endpoints.router(store.credentials, base_url=gateway.base_url, clock=time.time, key_sets=KeySets(time.time)))
-    app.include_router(hl7v2_over_http.router(hl7v2_requests(gateway), admit=hl7v2_senders(services), body_bytes=settings.http.max_body))
+    app.include_router(
+        hl7v2_over_http.router(
+            hl7v2_requests(gateway), admit=hl7v2_senders(services), body_bytes=settings.http.max_body, mode=acknowledgement_mode(settings.feeds())
+        )
+    )
     app.include_router(api(services))
     app.include_router(pages.pages(shown))
     guard(app, services.registry)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.er7 import reader
+from gateway.er7.batches import envelope
 from gateway.errors import GatewayError, Usage
 from gateway.mappings.feeds.profile import FeedProfile, match
 from gateway.mappings.hl7v2.bundle import serialized
@@ -26,6 +27,7 @@ def convert_file(path: str, feed: str, config: Path | None) -> int:
     feeds, named = feeds_named(feed, config)
     identify = identifier(PUBLIC_KEY)
     refused = 0
+    tell_miscounts(data)
     messages = reader.split(data) or [data]
     for number, raw in enumerate(messages, start=1):
         try:
@@ -46,6 +48,13 @@ def convert_file(path: str, feed: str, config: Path | None) -> int:
         else:
             sys.stdout.buffer.write(line)
     return 1 if refused else 0
+
+
+def tell_miscounts(data: bytes) -> None:
+    """Say on stderr where a batch does not agree with its trailer (BTS-1, FTS-1): something may be missing, and what is there is taken."""
+    around = envelope(data)
+    for problem in around.problems if around else ():
+        print(f"batch: {problem}. What is there was taken.", file=sys.stderr)
 
 
 def read_input(path: str) -> bytes:

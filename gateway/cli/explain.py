@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from gateway.cli.convert import feeds_named, read_input
+from gateway.cli.convert import feeds_named, read_input, tell_miscounts
 from gateway.er7 import reader
 from gateway.errors import GatewayError
 from gateway.mappings.feeds.profile import match
@@ -21,6 +21,7 @@ _WIDEST_PATH, _WIDEST_VALUE = 24, 32
 def explain_file(path: str, as_json: bool, feed: str, config: Path | None) -> int:
     """Print one account a message, as JSON lines or aligned; each refusal is a line on stderr too. 1 if any message was refused."""
     data = read_input(path)
+    tell_miscounts(data)
     feeds, named = feeds_named(feed, config)
     identify = identifier(b"explain")
     refused = 0

@@ -14,7 +14,7 @@ import pytest
 
 from gateway.adapters.hl7v2.frames import framed
 from gateway.adapters.hl7v2.mllp import Limits, Listener, Peer, listen
-from gateway.app import hl7v2_handler
+from gateway.app import acknowledgement_mode, hl7v2_handler
 from gateway.er7.acknowledgements import parse_answers
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.pipeline import Journey
@@ -353,3 +353,33 @@ def test_gateway_send_prints_a_line_an_answer(store: Store, tmp_path: Path) -> N
         assert [states(store, f"s{number}") for number in (3, 4)] == [["processed"], ["processed"]]
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    ("facility", "accept", "application", "told"),
+    [
+        ("BOOK", "AL", "", [("9", "CE")]),  # the standard's rule: either field
+        ("STMARY", "AL", "", []),  # half a header: original mode, and the connection closes
+        ("STMARY", "AL", "AL", [("9", "CE")]),
+        ("PLAIN", "AL", "AL", []),  # its profile says original, whatever the message asks for
+    ],
+)
+def test_what_could_not_be_committed_is_answered_in_the_mode_of_the_senders_profile(
+    facility: str, accept: str, application: str, told: list[tuple[str, str]]
+) -> None:
+    async def unavailable(message: bytes, peer: Peer) -> bytes | None:
+        return None
+
+    async def check() -> None:
+        listener = await listen("127.0.0.1", 0, unavailable, limits=Limits(close_seconds=1), mode=acknowledgement_mode(FEEDS))
+        try:
+            async with client(listener) as sender:
+                sender.writer.write(framed(adt("9", accept, application, facility=facility)))
+                if told:
+                    assert [(one.control_id, one.code) for one in parse_answers(await sender.frame())] == told
+                else:
+                    assert await asyncio.wait_for(sender.reader.read(), 5) == b""
+        finally:
+            await listener.close()
+
+    run(check)

@@ -97,3 +97,22 @@ def test_an_empty_batch_is_a_batch(post: Callable[..., httpx.Response]) -> None:
     assert response.status_code == 200
     assert [line.split(b"|")[0] for line in response.content.split(b"\r")] == [b"BHS", b"BTS", b""]
     assert response.content.endswith(b"|B7\rBTS|0\r")
+
+
+def test_the_messages_of_one_body_are_handled_together_and_answered_in_their_order() -> None:
+    import asyncio
+
+    both = asyncio.Barrier(2)
+
+    async def meet(body: bytes, request: Request) -> bytes | None:
+        await asyncio.wait_for(both.wait(), 10)  # each waits for the other
+        return await handle(body, request)
+
+    app = FastAPI()
+    app.include_router(router(meet))
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+            return await client.post("/hl7/v2", content=adt("1") + adt("2"))
+
+    assert [parse_acknowledgement(each)[0] for each in split(asyncio.run(ask()).content)] == ["1", "2"]

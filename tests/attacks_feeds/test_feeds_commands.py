@@ -132,6 +132,16 @@ def test_convert_reads_files_stdin_and_batches_and_refuses_one_message_alone(tmp
     assert len(from_file.stdout.splitlines()) == 2
 
 
+def test_a_batch_that_does_not_agree_with_its_trailer_is_told_and_what_is_there_is_taken() -> None:
+    batch = b"FHS|^~\\&|a\rBHS|^~\\&|a\r" + message("B1") + message("B2") + b"BTS|3\rFTS|2\r"
+    for command in (("convert", "-"), ("explain", "-", "--json")):
+        done = gateway(*command, stdin=batch)
+        assert (done.returncode, len(done.stdout.splitlines())) == (0, 2)
+        assert done.stderr == (
+            b"batch: BTS-1 says 3; messages found: 2. What is there was taken.\nbatch: FTS-1 says 2; batches found: 1. What is there was taken.\n"
+        )
+
+
 def references(value: Any) -> list[str]:
     """Every `reference` in a resource."""
     if isinstance(value, dict):

@@ -31,7 +31,7 @@ SAMPLE = [
     message("ADT^A01", "EVN||20261122080000-0600", PERSON, VISIT),
     message("ADT^A03", "EVN||20261122080000", PERSON, VISIT + "TOFAMILY", "ZFU|1||20261125140000^x|with Dr. Lindqvist"),
     message("ADT^A03", "EVN||20261122080000", PERSON, VISIT.replace("V123", "") + "Hollis home", "ZFU|1||20261125140000"),
-    message("SIU^S12", "SCH|P7||||||PSYCHFU^x", PERSON, application="SCHED", processing="T", charset="8859/1"),
+    message("SIU^S12", "SCH|P7||||||PSYCHFU^x", PERSON, application="SCHED", processing="T", charset="8859/1").replace(b"2.5.1||||", b"2.5.1|||AL|"),
 ]
 
 
@@ -57,6 +57,7 @@ def test_it_tells_what_was_seen_and_fills_in_what_that_makes_plausible(tmp_path:
         "in MSH-18: 8859/1 (1), empty (3)",
         'charset = "CP1252"  # 3 messages without MSH-18',
         "in MSH-11: P (3), T (1)",
+        "asked for in MSH-15: AL (1), empty (3); in MSH-16: empty (4).",
         "Seen in PV1-3: BHU (3).",
         '# other_services = ["FORENSIC"]',
         '# mental_health_services = ["PSYCHFU"]',

@@ -35,7 +35,7 @@ SENDER = '[[feed]]\nname = "simhosp"\nsending_facility = "SFAC"\ntimezone = "Eur
 TESTS_TAKEN = 'processing_ids = ["P", "T"]\n'
 UNIT = 'psychiatric_units = ["PSYCHWARD"]\n'
 
-TAKEN = {"AA", "CA"}  # in enhanced mode (MSH-15 is AL here) an accept acknowledgement says CA
+TAKEN = {"AA"}  # MSH-15 is AL here and MSH-16 empty: half a header, answered as in original mode
 OUR_INSIDES = re.compile(rb'Traceback|File "|\bException\b|\b\w+Error\b|<class|object at 0x|gateway[./]\w+')
 
 

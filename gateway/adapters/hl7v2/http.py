@@ -15,13 +15,14 @@ tells that the message was accepted too; and 204 without a body where it wants n
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import structlog
 from fastapi import APIRouter, Request, Response
 
-from gateway.adapters.hl7v2.refusals import own_control_id, refusal
+from gateway.adapters.hl7v2.refusals import Mode, as_it_asks, own_control_id, refusal
 from gateway.er7.acknowledgements import acknowledge_batch, one_of
 from gateway.er7.batches import envelope, split
 from gateway.errors import Malformed, TooLarge, Unavailable
@@ -30,6 +31,9 @@ log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "x-application/hl7-v2+er7"
 _MEDIA_TYPES = (MEDIA_TYPE, "application/hl7-v2+er7", "application/hl7-v2", "x-application/hl7-v2", "text/hl7v2", "text/plain")
+
+_AT_A_TIME = 32
+"""How many messages of one body are handled together, so that a batch is committed in groups."""
 
 Handle = Callable[[bytes, Request], Awaitable[bytes | None]]
 """One message -> its answers, one after the other as `acknowledgements.answers` makes them; b"" where the sender wants none, None where nothing was
@@ -44,8 +48,8 @@ Admit = Callable[[Request], None]
 """Who may call: raises for a caller who may not, and may leave in `request.state` what `handle` should know of one who may."""
 
 
-def router(handle: Handle, *, admit: Admit = lambda request: None, body_bytes: int = 16 * 1024 * 1024) -> APIRouter:
-    """The route. `admit` is asked before anything of a body is read; `handle` is called for each message of it in order."""
+def router(handle: Handle, *, admit: Admit = lambda request: None, body_bytes: int = 16 * 1024 * 1024, mode: Mode = as_it_asks) -> APIRouter:
+    """The route. `admit` is asked before anything of a body is read; `handle` is called for its messages in order, some at a time."""
     routes = APIRouter()
 
     @routes.post("/hl7/v2", response_class=Response)
@@ -54,7 +58,7 @@ def router(handle: Handle, *, admit: Admit = lambda request: None, body_bytes: i
         media_type = _media_type(request) if _media_type(request) in _MEDIA_TYPES else MEDIA_TYPE
         try:
             body = await _body(request, body_bytes)
-            status, answer = await _answer(body, request, handle)
+            status, answer = await _answer(body, request, handle, mode)
         except (Malformed, TooLarge) as error:
             status, answer = error.status, refusal(error)
         return Response(answer, status_code=status, headers={"content-type": media_type} if answer else None)
@@ -62,17 +66,17 @@ def router(handle: Handle, *, admit: Admit = lambda request: None, body_bytes: i
     return routes
 
 
-async def _answer(body: bytes, request: Request, handle: Handle) -> tuple[int, bytes]:
+async def _answer(body: bytes, request: Request, handle: Handle, mode: Mode) -> tuple[int, bytes]:
     messages, around = split(body), envelope(body)
     if not messages and around is None:
         raise Malformed("The body is empty", advice="Send one message or more.")
     answers = []
-    for message in messages:
-        answer = await handle(message, request)
-        if answer is None:
-            unavailable = Unavailable("The message could not be taken now", advice="Send it again later.")
-            return unavailable.status, refusal(unavailable, message if len(messages) == 1 else b"")
-        answers.append(one_of(answer))
+    for begin in range(0, len(messages), _AT_A_TIME):
+        for answer in await asyncio.gather(*(handle(message, request) for message in messages[begin : begin + _AT_A_TIME])):
+            if answer is None:
+                unavailable = Unavailable("The message could not be taken now", advice="Send it again later.")
+                return unavailable.status, refusal(unavailable, messages[0] if len(messages) == 1 else b"", mode)
+            answers.append(one_of(answer))
     for problem in around.problems if around else []:
         log.warning("batch does not agree with its trailer", problem=problem)
     if around is None and not any(answers):

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import structlog
 
 from gateway.adapters.hl7v2.frames import Framer, framed
-from gateway.adapters.hl7v2.refusals import not_taken, own_control_id, refusal
+from gateway.adapters.hl7v2.refusals import Mode, as_it_asks, not_taken, own_control_id, refusal
 from gateway.er7.acknowledgements import acknowledge, acknowledge_batch, apart, one_of
 from gateway.er7.batches import Envelope, envelope
 from gateway.er7.reader import split
@@ -80,8 +80,9 @@ class Counters:
 class Listener:
     """A listening socket and its connections."""
 
-    def __init__(self, handle: Handle, limits: Limits) -> None:
+    def __init__(self, handle: Handle, limits: Limits, mode: Mode) -> None:
         self.handle = handle
+        self.mode = mode
         self.limits = limits
         self.counters = Counters()
         self.connections: set[_Connection] = set()
@@ -116,9 +117,11 @@ class Listener:
         await server.wait_closed()
 
 
-async def listen(host: str, port: int, handle: Handle, *, limits: Limits | None = None, ssl: tls.SSLContext | None = None) -> Listener:
+async def listen(
+    host: str, port: int, handle: Handle, *, limits: Limits | None = None, ssl: tls.SSLContext | None = None, mode: Mode = as_it_asks
+) -> Listener:
     """Listen for MLLP, with TLS where a context is given (which may ask for client certificates). Raises Usage when the port is taken."""
-    listener = Listener(handle, limits or Limits())
+    listener = Listener(handle, limits or Limits(), mode)
     try:
         listener.server = await asyncio.get_running_loop().create_server(lambda: _Connection(listener), host, port, ssl=ssl, backlog=512)
     except OSError as error:
@@ -247,7 +250,7 @@ class _Connection(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the connection's other work, and its text may hold PHI
             log.error("mllp message could not be handled", error=type(error).__name__, peer=self._peer.host)
             answer = None
-        return not_taken(message) if answer is None else answer
+        return not_taken(message, self._listener.mode) if answer is None else answer
 
     async def _handle_batch(self, messages: list[bytes], around: Envelope) -> bytes | None:
         for problem in around.problems:
@@ -299,7 +302,7 @@ class _Connection(asyncio.Protocol):
         self._listener.counters.refused += 1
         log.warning("mllp frame refused", reason=error.message, peer=self._peer.host)
         self._last = self._refused = True
-        self._waiting.append(partial(_said, refusal(error, head)))
+        self._waiting.append(partial(_said, refusal(error, head, self._listener.mode)))
 
     def _close(self) -> None:
         """Close; but a refused client that is still sending would lose its answer to a reset, so it is heard out for a while."""

@@ -43,7 +43,7 @@ CODED = (
     Column("SCH", 25, "appointment-status"),
 )
 COLUMNS = (UNIT, SERVICE, *APPOINTMENTS, *CODED)
-_HEADER = {"MSH-3": 3, "MSH-11": 11, "MSH-12": 12, "MSH-18": 18}
+_HEADER = {"MSH-3": 3, "MSH-11": 11, "MSH-12": 12, "MSH-15": 15, "MSH-16": 16, "MSH-18": 18}
 _ASSIGNED = (("PID", 2), ("PID", 3), ("PID", 4), ("PID", 18), ("MRG", 1), ("PV1", 19))
 _PERSONAL = {
     "PID": (2, 3, 4, 5, 6, 7, 9, 11, 13, 14, 18, 19, 20, 21, 23),
