@@ -136,6 +136,12 @@ def test_what_messages_said_is_what_callers_are_told(said: tuple[Json, ...], que
     assert f"{question}: {answer}" in plan["description"]
 
 
+def test_the_reason_of_the_admission_may_state_the_legal_status() -> None:
+    """HL7 v2 has no field for it; hospitals write it as the admit reason (PV2-3), the type of admission (PV1-4) or an observation."""
+    plan = plan_of(person(stay_record(encounter={"reasonCode": [{"text": "Involuntary hold, danger to self"}]})))
+    assert "Legal status: Involuntary hold, danger to self" in plan["description"]
+
+
 def test_what_callers_must_know_comes_first_and_always_asks_the_same() -> None:
     heading, table, *_ = ElementTree.fromstring(plan_of()["text"]["div"])
     assert heading.text == "Before you call"

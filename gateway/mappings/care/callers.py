@@ -151,8 +151,9 @@ def medication_ends(scene: Scene, said: tuple[str, ...]) -> Known:
 
 def statements(scene: Scene) -> tuple[str, ...]:
     """What the stay's own records, and the client's that belong to no stay, say in words."""
-    types = (words(kind) for kind in scene.stay.encounter.get("type", []))
-    return (*(_statement(one) for one in scene.of_type(*_TELLING) if _stands(one)), *types)
+    encounter = scene.stay.encounter
+    visit = (words(kind) for kind in (*encounter.get("type", []), *encounter.get("reasonCode", [])))
+    return (*(_statement(one) for one in scene.of_type(*_TELLING) if _stands(one)), *visit)
 
 
 def person_name(resource: Json) -> str:
