@@ -2,7 +2,8 @@
 
 `python -m benchmarks.store` prints one line a figure. A message, as the gateway writes it: one inbox row of 2 KB, one statements blob of 3 KB, a
 refold of 20 resources of 900 B for two recipients of which a later message of the stay changes 4 (the first writes all), six search terms each, one
-transition; the earlier statements and heads are read first, as the fold does. Groups of 16, synchronous=FULL.
+transition; the earlier statements and heads are read first, as the fold does. Groups of 16, synchronous=FULL. On PostgreSQL (GATEWAY_TEST_POSTGRES,
+or the usual port) the same in one process and in two, each with stays of its own, and in two that write of the same stays.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import gc
 import hashlib
+import multiprocessing
 import os
 import random
 import sqlite3
@@ -18,11 +20,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from gateway.store import sql
-from gateway.store.interface import ALL, Change, Input, NewVersion, TransitionRow
+from gateway.store.interface import ALL, Busy, Change, Input, NewVersion, Store, TransitionRow
 from gateway.store.sqlite import SqliteStore, open_sqlite
+
+Message = tuple[int, int, list[NewVersion]]
+"""Stay, step, and what the stay comes to by then."""
 
 AGENCY = "river-cmhc"
 RESOURCES = 20
@@ -66,13 +73,15 @@ def _messages(count: int, *, first: int = 0) -> Iterator[tuple[int, int]]:
             fresh += 1
 
 
-def _write_one(store: SqliteStore, now: int, group: list[tuple[int, int, list[NewVersion]]]) -> None:
+def _write_one(store: Store, now: int, group: list[Message]) -> list[Message]:
+    """Writes a group; those that another process was in the way of are given back."""
+    contended: list[Message] = []
     raw, statements = FILLER * 2 + b"r" * 248, FILLER * 3 + b"s" * 372
     with store.write(now) as writer:
         for stay, step, versions in group:
             control_id = f"{stay}-{step}"
             digest = hashlib.sha256(control_id.encode()).digest()
-            with writer.savepoint():
+            with _contended(contended, (stay, step, versions)), writer.savepoint():
                 writer.accepted("st-mary", control_id, digest)
                 keys = [f"mrn|{stay}", f"visit|{stay}"]
                 found = writer.partitions(keys)
@@ -89,6 +98,72 @@ def _write_one(store: SqliteStore, now: int, group: list[tuple[int, int, list[Ne
                     for recipient in (ALL, AGENCY)
                 ]
                 writer.apply(Change(partition, versions, rows, next_look=now + 1000, whole=True))
+    return contended
+
+
+@contextmanager
+def _contended(messages: list[Message], message: Message) -> Iterator[None]:
+    try:
+        yield
+    except Busy:
+        messages.append(message)
+
+
+USUAL = "postgresql://127.0.0.1:5432/test"
+
+
+def on_postgres(count: int) -> Iterator[str]:
+    """Sustained rate of one process, and of two at once, on a schema of its own."""
+    import psycopg
+
+    url = os.environ.get("GATEWAY_TEST_POSTGRES", USUAL)
+    try:
+        operator = psycopg.connect(url, autocommit=True, connect_timeout=2)
+    except psycopg.OperationalError:
+        yield "store: no PostgreSQL server to measure on"
+        return
+    with operator:
+        for name, firsts in (("1 process", [0]), ("2 processes", [0, 10**6]), ("2 processes, the same people", [0, 0])):
+            schema = f"gateway_bench_{os.getpid()}"
+            operator.execute(f"CREATE SCHEMA {schema}")
+            try:
+                rate, again = _rate(f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{schema}", firsts, count // len(firsts))
+            finally:
+                operator.execute(f"DROP SCHEMA {schema} CASCADE")
+            yield f"store: PostgreSQL, {name}: {rate:,.0f} messages/s in groups of {GROUP}; {again} tried again"
+
+
+def _rate(url: str, firsts: list[int], count: int) -> tuple[float, int]:
+    """Messages a second of all processes together, from when all are ready; and how many met another process."""
+    from gateway.store.postgres import open_postgres
+
+    open_postgres(url).close()
+    context = multiprocessing.get_context("spawn")
+    ready, results = context.Barrier(len(firsts)), context.Queue()
+    workers = [context.Process(target=_work, args=(url, first, number, count, ready, results)) for number, first in enumerate(firsts)]
+    for worker in workers:
+        worker.start()
+    times = [results.get(timeout=600) for _ in workers]
+    for worker in workers:
+        worker.join()
+    return count * len(workers) / (max(end for _, end, _ in times) - min(begun for begun, _, _ in times)), sum(again for _, _, again in times)
+
+
+def _work(url: str, first: int, number: int, count: int, ready: Any, results: Any) -> None:
+    from gateway.store.postgres import open_postgres
+
+    work = [(stay, step * 10 + number, _stay(stay, step)) for stay, step in _messages(count, first=first)]
+    again = 0
+    store = open_postgres(url)
+    ready.wait()
+    begun = time.time()
+    while work:
+        group, work = work[:GROUP], work[GROUP:]
+        contended = _write_one(store, 1_700_000_000_000_000, group)
+        again += len(contended)
+        work = contended + work
+    results.put((begun, time.time(), again))
+    store.close()
 
 
 def messages_per_second(directory: Path, count: int) -> Iterator[str]:
@@ -204,6 +279,8 @@ def main() -> None:
     chosen = arguments.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         for line in messages_per_second(Path(directory), chosen.messages):
+            print(line)
+        for line in on_postgres(chosen.messages):
             print(line)
         if chosen.transitions:
             for line in a_million_transitions(Path(directory), chosen.transitions):

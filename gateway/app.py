@@ -74,7 +74,7 @@ def served_store(settings: Settings, data: Path) -> Iterator[Store]:
         with contextlib.closing(_open_postgres(settings)) as store, store.serving():
             yield store
     else:
-        with lock_for_serving(data), contextlib.closing(open_store(settings, data)) as file:
+        with contextlib.closing(open_store(settings, data)) as file, lock_for_serving(data):  # opened first: it may have to be migrated
             yield file
 
 

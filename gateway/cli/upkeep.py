@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from gateway.cli.options import data_of, opened, settings_of
+from gateway.cli.options import data_of, opened
 from gateway.cli.progress import counting
 from gateway.errors import Usage
 from gateway.store.interface import ALL, Reader, Version
@@ -21,7 +21,7 @@ def rebuild_all(data: Path | None, config: Path | None) -> None:
     from gateway.pipeline.rebuild import rebuild
 
     directory = data_of(data, config)
-    with stopped(settings_of(directory, config), directory), opened(data, config) as (store, settings), counting() as progress:
+    with opened(data, config) as (store, settings), stopped(settings, directory), counting() as progress:
         done = rebuild(store, configuration_of(settings, store), time.time_ns() // 1000, progress)
     told = f"rebuilt from {done.inputs} inputs: {done.partitions} clients' records derived, {done.removed} no longer told of by any input"
     print(told, file=sys.stderr)

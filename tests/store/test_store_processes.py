@@ -50,7 +50,7 @@ def feed(store: Store) -> list[tuple[str, int]]:
 def break_connections(url: str) -> int:
     """Cuts every session of this schema but our own, as a failing network or an operator does. How many there were."""
     ours = "pid <> pg_backend_pid() AND application_name = current_setting('application_name')"
-    cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}"
+    cut = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {ours}"
     with psycopg.connect(url, autocommit=True) as operator:
         return len(operator.execute(cut).fetchall())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import select
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -71,6 +71,13 @@ class Link:
         while rows:
             yield from rows
             rows = self.ask([fetch], prepare=False)[0] if len(rows) == _PAGE else []
+
+    def copy_rows(self, statement: str, types: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """COPY … FROM STDIN in binary, of columns of these types."""
+        with self._raw.cursor().copy(statement.encode()) as copy:
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
 
     def commit(self, last: Sequence[Question] = ()) -> None:
         """The last statements and COMMIT, in one round trip. Raises `Unavailable` where PostgreSQL rolled back instead."""

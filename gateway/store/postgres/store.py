@@ -96,6 +96,12 @@ class PostgresStore:
             finally:
                 link.close()
 
+    @contextmanager
+    def copying(self) -> Iterator[Link]:
+        """A transaction for rows that come from another store."""
+        with self._transaction() as link:
+            yield link
+
     def close(self) -> None:
         """Closes what is not in use; whoever still uses a connection closes it when done."""
         self._closed = True
