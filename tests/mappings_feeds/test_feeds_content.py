@@ -263,11 +263,13 @@ def in_field(number: int, value: str) -> bytes:
         in_field(11, "4North"),
         in_field(37, "4NORTH"),
         in_field(42, "4NORTH^2"),
+        discharged(DIAGNOSIS, "PV2|4NORTH^2"),
+        discharged(DIAGNOSIS, "ROL|1|AD|AT|9^Lindqvist^Karin" + "|" * 9 + "4NORTH"),
         discharged(DIAGNOSIS, "ZDC|||4NORTH"),
         discharged(DIAGNOSIS, "ZDC|||BHU~4north"),
         discharged(DIAGNOSIS, "ZDC|||BHU", "ZDC|||4NORTH"),
     ],
-    ids=["prior", "temporary", "discharged to", "pending", "Z-segment", "second repetition", "second Z-segment"],
+    ids=["prior", "temporary", "discharged to", "pending", "prior pending", "of an attending", "Z-segment", "second repetition", "second Z-segment"],
 )
 def test_a_part_2_unit_is_withheld_whichever_field_names_it(named: bytes) -> None:
     assert len(worklist(PROGRAM, *PLAIN, recipient="river")) == 1

@@ -46,7 +46,7 @@ def within(context: Context, pv1: Segment, parts: Parts) -> Parts:
 
     Of a Part 2 program's, the program is not named, and the label is: there is no stay with which they would be withheld.
     """
-    if programs.names_one(context, pv1):
+    if programs.names_one(context):
         return {name: programs.labelled(group) for name, group in parts.items()}
     words = [stay.class_of(context, pv1).get("display", ""), *(one.get("display", "") for one in stay.mentioned(context, pv1))]
     visit: Json = {"encounter": {"display": ", ".join(word for word in words if word)}}

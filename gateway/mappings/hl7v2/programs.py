@@ -13,14 +13,19 @@ from gateway.mappings.feeds.zsegments import placed
 from gateway.mappings.hl7v2.context import Context
 from gateway.records.statements import Fragment, Json, Statement
 
-_PLACES = (3, 6, 11, 37, 42, 43)  # of PV1: assigned, prior, temporary, discharged to, pending, prior temporary
+_PLACES = {
+    "PV1": (3, 6, 11, 37, 42, 43),  # assigned, prior, temporary, discharged to, pending, prior temporary
+    "PV2": (1,),  # prior pending
+    "ROL": (13,),  # where those work who care for the client
+    "PRT": (9,),
+}
 _ABOUT_THE_CLIENT = frozenset(("stay", "appointment", "document", "referral", "care"))
 _LABEL: Json = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "42CFRPart2", "display": "42 CFR Part2"}
 
 
-def marked(context: Context, pv1: Segment | None, statements: list[Statement]) -> list[Statement]:
-    """The statements, with `facts["part2"]` on those that tell of a program: all where PV1 names it, else the appointments held there."""
-    if names_one(context, pv1):
+def marked(context: Context, statements: list[Statement]) -> list[Statement]:
+    """The statements, with `facts["part2"]` on those that tell of a program: all where the visit's segments name it, else what is held there."""
+    if names_one(context):
         theirs = _ABOUT_THE_CLIENT
     elif any(_is_one(context, ail, 3) for ail in context.message.all("AIL")):
         theirs = frozenset(("appointment",))
@@ -29,12 +34,12 @@ def marked(context: Context, pv1: Segment | None, statements: list[Statement]) -
     return [replace(one, facts={**one.facts, "part2": True}) if one.kind in theirs else one for one in statements]
 
 
-def names_one(context: Context, pv1: Segment | None) -> bool:
-    """Whether PV1, or the Z-segment that stands for it, names a program's unit; always where the whole facility is one."""
+def names_one(context: Context) -> bool:
+    """Whether the visit's segments, or the Z-segment that stands for them, name a program's unit; always where the whole facility is one."""
     units = context.profile.part2_units
     if not units or "*" in units:
         return bool(units)
-    if pv1 is not None and any(_is_one(context, pv1, field) for field in _PLACES):
+    if any(_is_one(context, segment, field) for name, fields in _PLACES.items() for segment in context.message.all(name) for field in fields):
         return True
     for name, targets in placed(tuple(context.profile.segments.items())).items():
         where = targets.get("stay.unit")

@@ -135,7 +135,7 @@ def _statements(context: Context, pid: Segment) -> list[Statement]:
         statements += problems.statements(context, who, _visit_key(named))
     if context.profile.segments:
         statements += zsegments.statements(context, who)
-    return programs.marked(context, pv1, statements) if context.profile.part2_units else statements
+    return programs.marked(context, statements) if context.profile.part2_units else statements
 
 
 def _report_unnumbered(context: Context, pv1: Segment | None, named: stay.Visit) -> None:
