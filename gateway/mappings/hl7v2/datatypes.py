@@ -54,7 +54,8 @@ def code_system(name: str, facility: str) -> str:
 
 def system_of(context: Context, name: str) -> str:
     """The URI of a coding system's name, by the feed's own names first."""
-    return code_system(context.local(name, "coding-system", "0396") or name, context.facility)
+    own = context.local(name, "coding-system", "0396") if context.sender.codes else ""
+    return code_system(own or name, context.facility)
 
 
 def coding(context: Context, code: str, text: str, system: str, default: str = "") -> Coding:
