@@ -6,6 +6,7 @@ Where hl7apy is known to be wrong it is not asked, and each such fault has its n
 from __future__ import annotations
 
 import pytest
+from hl7apy import load_reference
 from hl7apy.parser import parse_message
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,10 +46,17 @@ def segments(draw: st.DrawFn) -> tuple[str, dict[int, str]]:
     return name, fields
 
 
+def known(name: str, version: str) -> set[str]:
+    """The fields that hl7apy knows of a segment in a version: others (DG1-8 was withdrawn with 2.6) it writes out at the segment's end, a known fault."""
+    return {child[0] for child in load_reference(name, "Segment", version)[1]}
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(segments(), min_size=1, max_size=4), st.sampled_from(VERSIONS))
 def test_values_are_those_that_hl7apy_finds(made: list[tuple[str, dict[int, str]]], version: str) -> None:
     lines = [rf"MSH|^~\&|REG|STMARY|GW|COUNTY|20261122080000||ADT^A01|1|P|{version}", "EVN|A01|20261122080000"]
+    made = [(name, {number: text for number, text in fields.items() if f"{name}_{number}" in known(name, version)}) for name, fields in made]
+    made = [(name, fields) for name, fields in made if fields]
     lines += ["|".join((name, *(fields.get(number, "") for number in range(1, max(fields) + 1)))) for name, fields in made]
     text = "\r".join(lines)
     ours, theirs = read(text.encode()), parse_message(text, find_groups=False).children
