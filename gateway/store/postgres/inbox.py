@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from gateway.store import sql
 from gateway.store.interface import HOUR, Busy, Input
-from gateway.store.postgres.connection import Link, Question
+from gateway.store.postgres.connection import Link
 from gateway.store.postgres.partitions import Partitions
 from gateway.store.postgres.pending import PostgresPending
 from gateway.store.rows import input_of, outcome_of
 
-_LOCK = "SELECT pg_advisory_xact_lock(?)"
-_TRY = "SELECT pg_try_advisory_xact_lock(?)"
 _NUMBER = "SELECT nextval('input_number')"
+_LOCK = f"{_NUMBER}, pg_advisory_xact_lock(?)"
+_TRY = f"{_NUMBER}, pg_try_advisory_xact_lock(?)"
+_BEFORE = f"{sql.ACCEPTED} UNION ALL ({sql.REFUSED})"
+"""Was exactly this taken, or refused, before? Both in one statement."""
+_STATE = 9
+"""The place of the state among `sql.INPUT_COLUMNS`."""
 
 
 class Inbox:
@@ -95,14 +99,14 @@ class Inbox:
         if number in self._locked:
             return
         waits = not self._locked and self._partitions.waits
-        questions: Sequence[Question] = [(_LOCK if waits else _TRY, (number,))]
-        ahead: Sequence[Question] = [(sql.ACCEPTED, key), (sql.REFUSED, key), (sql.REUSED, key), (_NUMBER, ())]
-        granted, *answers = self._link.ask([*questions, *ahead])
-        if not waits and not granted[0][0]:
+        lock = (_LOCK if waits else _TRY, (number,))
+        ((id, granted),), rows, reused = self._link.ask([lock, (_BEFORE, (*key, *key)), (sql.REUSED, key)])
+        self._numbers.append(id)
+        if not waits and not granted:
             raise Busy("Another process is taking the same input", advice="Send again in a moment.")
         self._locked.add(number)
-        self._numbers.append(answers.pop()[0][0])
-        self._link.foresee(ahead[:-1], answers)
+        accepted, refused = ([row for row in rows if row[_STATE] == state] for state in ("processed", "quarantined"))
+        self._link.foresee([(sql.ACCEPTED, key), (sql.REFUSED, key), (sql.REUSED, key)], [accepted, refused, reused])
 
     def _of(self, key: tuple[str, str, bytes], state: str) -> Iterator[Input]:
         return (each for each in self._mine.values() if each.state == state and (each.control_id, each.feed, each.digest) == key)
