@@ -58,8 +58,8 @@ def overlay(said: list[Said]) -> Json:
         for element in statement.deletes:
             values.pop(element, None)
             owner.pop(element, None)
-        if emptied := statement.facts.get("vacated"):
-            values["participant"] = vacated(values.get("participant", []), emptied, at(each))
+        if "participant" in values and (emptied := statement.facts.get("vacated")):
+            values["participant"] = vacated(values["participant"], emptied, at(each))
         for element, value in (statement.own or {}).items():
             stem = _choice(element)
             if stem:
