@@ -16,7 +16,7 @@ _LOCAL = "urn:gateway:local:"
 PERSON = f"{_LOCAL}Patient"
 """What a reference says that means the person themselves."""
 _REFERRING = {"AllergyIntolerance": "recorder", "CareTeam": "participant.member", "Coverage": "subscriber", "DiagnosticReport": "result"}
-"""Resource type -> the element by which a fragment may refer to the person or to another fragment: one, or a list, of references or of what holds one."""
+"""Resource type -> the element by which a fragment may refer to the person or another fragment: one, or a list, of references or what holds one."""
 _TEAM = "care-team"
 _UNKNOWN_ROLE: list[Json] = [
     {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK", "display": "unknown"}], "text": "unknown"}
