@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ import psycopg
 import pytest
 
 USUAL = ("postgresql://127.0.0.1:5432/test", "postgresql://postgres@127.0.0.1:5432/postgres")
+WAITS = 300
+"""Tenths of a second until a server that was started must answer."""
 NONE = "no PostgreSQL server: set GATEWAY_TEST_POSTGRES, start one on 127.0.0.1:5432, or install PostgreSQL"
 
 
@@ -72,17 +75,17 @@ def _started() -> str | None:
 
     atexit.register(stop)
     url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    subprocess.run([programs / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-t", "20"], check=False, capture_output=True)
-    for _ in range(100):
+    for _ in range(WAITS):
         if _answers(url):
             return url
+        time.sleep(0.1)
     return None
 
 
 def _programs() -> Path | None:
     found = shutil.which("initdb")
     if found:
-        return Path(found).parent
+        return Path(found).resolve().parent
     return max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=lambda path: float(path.parent.name))
 
 
