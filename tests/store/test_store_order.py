@@ -157,3 +157,17 @@ def test_a_common_term_and_a_rare_one_find_the_same() -> None:
             both = reader.search(ALL, "Task", terms=[("status", ["requested"]), ("code", ["5", "6"])])
             assert sorted(int(version.id) for version in both) == [5, 6, 705, 706, 1405, 1406]
             assert [version.id for version in reader.search(ALL, "Task", terms=[("long", ["x" * 300 + "77"])])] == ["77"]
+
+
+def test_a_transition_that_is_added_and_changed_by_one_input_stands_as_it_was_changed() -> None:
+    """Also where the input has changed another one before: a look at a client may fold twice."""
+    with fresh() as store:
+        with store.write(1) as writer:
+            partition = writer.bind(["k"], None)
+            writer.apply(Change(partition, transitions=[a_row(ALL, "first", b"1")]))
+        with store.write(2) as writer, writer.savepoint():
+            writer.apply(Change(partition, transitions=[a_row(ALL, "first", b"2")]))
+            writer.apply(Change(partition, transitions=[a_row(ALL, "second", b"1")]))
+            writer.apply(Change(partition, transitions=[a_row(ALL, "second", b"2")]))
+        with store.reading() as reader:
+            assert [row.body for row in reader.feed(ALL, 0, 10)] == [b"2", b"2"]

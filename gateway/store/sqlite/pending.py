@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from gateway.store import sql
+
 
 class SqlitePending:
     """See `connection.Pending`. Rows by statement, in the order in which the statements were first used."""
@@ -35,7 +37,8 @@ class SqlitePending:
 
     def write_rows(self) -> None:
         rows, self._rows = self._rows, {}
-        for statement, values in rows.items():
+        changed = rows.pop(sql.SET_TRANSITION, [])  # last: what is changed may have been added in the same savepoint, after another was changed
+        for statement, values in [*rows.items(), (sql.SET_TRANSITION, changed)]:
             if values:
                 self._connection.executemany(statement, values)
 
