@@ -25,7 +25,7 @@ def migrate(data: Data = None, config: Config = None) -> None:
     directory = data_of(data, config)
     settings = settings_of(directory, config)
     with stopped(settings, directory):
-        pass
+        pass  # it was refused, were it served; opening it migrates it, and takes the same lock itself
     open_store(settings, directory).close()
     print(f"the store is at revision {REVISION}", file=sys.stderr)
 
