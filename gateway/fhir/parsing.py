@@ -45,6 +45,8 @@ def parse_json(body: bytes) -> Any:
         value = orjson.loads(text)
     except ValueError as refusal:
         position = getattr(refusal, "pos", 0)
+        if str(refusal).startswith("depth limit"):
+            raise _too_deep() from None
         raise Malformed("The body is not JSON", location=f"character {position}", advice="Send JSON in UTF-8.") from None
     _check_depth(value)
     try:
@@ -59,8 +61,12 @@ def _check_depth(value: Any) -> None:
     while level:
         depth += 1
         if depth > MAX_DEPTH + 1:
-            raise Malformed("The body is nested too deeply", advice=f"At most {MAX_DEPTH} levels are taken.")
+            raise _too_deep()
         level = [child for node in level if isinstance(node, (dict, list)) for child in (node.values() if isinstance(node, dict) else node)]
+
+
+def _too_deep() -> Malformed:
+    return Malformed("The body is nested too deeply", advice=f"At most {MAX_DEPTH} levels are taken.")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> None:

@@ -75,3 +75,9 @@ def test_a_refusal_repeats_nothing_that_was_sent() -> None:
     with pytest.raises(Malformed) as refusal:
         parse(b'{"resourceType": "Patient", "name": Halvorson}')
     assert "Halvorson" not in str(refusal.value)
+
+
+def test_depths_beyond_what_the_reader_itself_takes_are_called_depths_too() -> None:
+    """orjson gives up at 1,024 levels; that is no fault of the JSON."""
+    with pytest.raises(Malformed, match="too deeply"):
+        parse(b'{"resourceType": "Patient", "x": ' + b"[" * 5000 + b"]" * 5000 + b"}")
