@@ -82,7 +82,7 @@ def test_members_come_from_the_visit_its_doctors_primary_care_the_payer_and_the_
         ("Bob Hill", "Referring practitioner", None),
         ("Cy Cole", "Consultant", None),
         ("Di Dent", "Legal guardian", None),
-        ("Morgan Case", "case manager", None),
+        ("Morgan Case", "Case manager", None),
         ("Pat Pope", "Primary care provider", None),
         ("Tia Tran", "Psychiatrist", {"start": "2026-03-10T12:00:00-05:00"}),
     ]

@@ -27,7 +27,7 @@ _SUBJECTS = frozenset(("PRB", "GOL", "PTH"))
 _OTHERS = frozenset(("OBR", "ORC", "OBX", "PR1", "RF1", "IN1"))  # what stands after these took part in them, and is in no team
 _PREFERRED = "http://hl7.org/fhir/StructureDefinition/iso21090-preferred"
 _EVENT_LOCATION = "http://hl7.org/fhir/StructureDefinition/event-location"
-_CASE_MANAGER: Json = {"coding": [{"system": "http://snomed.info/sct", "code": "768832004", "display": "Case manager"}], "text": "case manager"}
+_CASE_MANAGER: Json = {"coding": [{"system": "http://snomed.info/sct", "code": "768832004", "display": "Case manager"}], "text": "Case manager"}
 _BY_CONTACT = {"B": ("phone", "work"), "C": ("phone", "mobile"), "E": ("email", ""), "F": ("fax", ""), "H": ("phone", "home"), "O": ("phone", "work")}
 
 
