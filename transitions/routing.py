@@ -32,6 +32,7 @@ UNANSWERED = "unanswered"
 PASSED_OVER = "passed-over"
 """The policy's decision that an agency (`about`) took no new clients when its turn (`value`: its number) would have begun."""
 
+_ANSWERED = "it has answered for this client before"
 _NO_RULE = "no rule names an agency for this client"
 
 Conclusion = tuple[datetime, ClosedAs | None]
@@ -42,7 +43,8 @@ def candidates(stay: Stay, disposition: Disposition, since: datetime, policy: Po
     """The agencies that the rules name, the first choice first, each with the reason. `since`: when the transition came into view."""
     found: dict[str, str] = {}
     for agency, why in _rules(stay, disposition, since, policy):
-        found.setdefault(agency, why)
+        if found.get(agency, _ANSWERED) == _ANSWERED:  # where a rule names it as well, that is why it was asked
+            found[agency] = why
     return tuple(found.items())
 
 
@@ -110,7 +112,7 @@ def is_named(stay: Stay, agency: str) -> bool:
 def _rules(stay: Stay, disposition: Disposition, since: datetime, policy: Policy) -> Iterator[tuple[str, str]]:
     for claim in stay.claims[:1]:
         if claim.agency not in ("", COORDINATOR) and claim.number <= 1:  # who answered a later turn was not the first to be asked
-            yield claim.agency, "it has answered for this client before"
+            yield claim.agency, _ANSWERED
     for agency in stay.referred_to:
         yield agency, "a referral names it"
     for agency in stay.known_to:

@@ -31,7 +31,7 @@ def test_a_story_from_admission_to_the_visit() -> None:
         "11-10 08:00 stay: Admitted (St. Mary)",
         "11-12 09:00 stay: Moved to BHU",
         "12-01 10:00 stay: Discharged: home",
-        "12-01 10:00 turn: river has the client (it has answered for this client before)",
+        "12-01 10:00 turn: river has the client (it serves postal codes 627*)",
         "12-01 13:00 answer: river: accepted",
         "12-01 15:00 appointment: Psychiatric follow-up: booked (2026-12-03 10:00)",
         "12-02 09:00 contact: Call: the client was not reached (river)",
