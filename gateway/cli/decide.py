@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from gateway.app import configuration_of, wall_clock
 from gateway.cli.options import opened
+from gateway.clocks import wall_clock
 from gateway.errors import NotFound, Usage
 from gateway.mappings.openings import opening_of
 from gateway.pipeline import Configuration, Received
@@ -17,6 +17,7 @@ from gateway.pipeline.deciding import decision
 from gateway.pipeline.intake import take
 from gateway.pipeline.openings import opening_input, opening_now
 from gateway.store.interface import ALL, Store
+from gateway.stores import configuration_of
 from transitions.openings import Opening
 
 

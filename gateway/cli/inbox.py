@@ -114,8 +114,8 @@ def replay(
     """Take messages through the journey again, from their raw bytes, with today's mappings and configuration."""
     import time
 
-    from gateway.app import configuration_of
     from gateway.pipeline.rebuild import replay_all
+    from gateway.stores import configuration_of
 
     refused = False
     with opened(data, config) as (store, settings):

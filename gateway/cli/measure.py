@@ -18,10 +18,10 @@ PAGE = 1000
 
 def measure_year(year: int, data: Path | None, config: Path | None, *, as_json: bool, fhir: bool, chart: Path | None) -> None:
     """Print the year's measure as a table, JSON or MeasureReports, and draw it if asked."""
-    from gateway.app import configuration_of
     from gateway.cli.progress import counting
     from gateway.errors import Usage
     from gateway.mappings.care.measure_report import case_from, measure_json
+    from gateway.stores import configuration_of
     from transitions.measure import Measure, Rate
 
     if as_json and fhir:

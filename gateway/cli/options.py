@@ -45,8 +45,8 @@ def settings_of(data: Path, config: Path | None) -> Settings:
 @contextmanager
 def opened(data: Path | None, config: Path | None) -> Iterator[tuple[Store, Settings]]:
     """The store, made and migrated if need be, and the settings."""
-    from gateway.app import open_store
     from gateway.logs import logs_as_json
+    from gateway.stores import open_store
 
     logs_as_json()
     directory = data_of(data, config)

@@ -10,12 +10,12 @@ from typing import Any
 
 import orjson
 
-from gateway.app import configuration_of
 from gateway.cli.options import opened
 from gateway.errors import NotFound, Usage
 from gateway.pipeline import Configuration
 from gateway.records.times import moment
 from gateway.store.interface import ALL, Reader
+from gateway.stores import configuration_of
 from gateway.web.care.records import Records, read
 from gateway.web.care.sheet import Line, sections
 

@@ -19,8 +19,8 @@ app = typer.Typer(help="The store: migrate it, and copy it to another database."
 @app.command()
 def migrate(data: Data = None, config: Config = None) -> None:
     """Bring the store to this version's schema. Every gateway that serves it must be stopped."""
-    from gateway.app import open_store, stopped
     from gateway.store.migrate import REVISION
+    from gateway.stores import open_store, stopped
 
     directory = data_of(data, config)
     settings = settings_of(directory, config)

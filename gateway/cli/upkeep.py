@@ -17,8 +17,8 @@ from gateway.store.interface import ALL, Reader, Version
 
 def rebuild_all(data: Path | None, config: Path | None) -> None:
     """Derive everything anew. Raises `Usage` while a gateway serves the data."""
-    from gateway.app import configuration_of, stopped
     from gateway.pipeline.rebuild import rebuild
+    from gateway.stores import configuration_of, stopped
 
     directory = data_of(data, config)
     with opened(data, config) as (store, settings), stopped(settings, directory), counting() as progress:
@@ -32,8 +32,8 @@ def rebuild_all(data: Path | None, config: Path | None) -> None:
 def export_all(data: Path | None, config: Path | None, types: list[str]) -> None:
     """Every current resource, one a line, without AuditEvent."""
     from gateway.api.access import seen
-    from gateway.app import ensure_own_resources
     from gateway.fhir.validation import resource_types
+    from gateway.stores import ensure_own_resources
 
     unknown = [each for each in types if each not in resource_types()]
     if unknown:

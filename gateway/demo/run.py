@@ -31,7 +31,8 @@ from gateway.store.interface import ALL, Store
 from gateway.web.text import print_worklist
 
 if TYPE_CHECKING:
-    from gateway.app import CareClock, Gateway
+    from gateway.clocks import CareClock
+    from gateway.instance import Gateway
 
 CONFIGURATION = "gateway.toml"
 KEYS = "keys"
@@ -87,7 +88,7 @@ def worklist(store: Store) -> list[dict[str, Any]]:
 
 def clock_before(county: County, end: datetime) -> CareClock:
     """A care clock that stands where the fortnight begins, so that everything is written in its time."""
-    from gateway.app import CareClock
+    from gateway.clocks import CareClock
 
     clock = CareClock()
     clock.set(min(moment.at for moment in materialize(scenarios(), county.zones, end)))
@@ -95,7 +96,8 @@ def clock_before(county: County, end: datetime) -> CareClock:
 
 
 async def _demo(directory: Path, keys: Mapping[str, Mapping[str, Any]], *, once: bool, as_json: bool) -> None:
-    from gateway.app import logs_as_json, running
+    from gateway.app import running
+    from gateway.logs import logs_as_json
 
     logs_as_json()  # to stderr: stdout is the worklist's
     talk = Console(stderr=True, highlight=False)

@@ -14,8 +14,8 @@ import pytest
 
 from gateway.adapters.hl7v2.frames import framed
 from gateway.adapters.hl7v2.mllp import Limits, Listener, Peer, listen
-from gateway.app import acknowledgement_mode, hl7v2_handler
 from gateway.er7.acknowledgements import parse_answers
+from gateway.listening import acknowledgement_mode, hl7v2_handler
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.pipeline import Journey
 from gateway.store.interface import Filter, Store

@@ -17,7 +17,9 @@ import httpx
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from gateway.app import CareClock, Gateway, running
+from gateway.app import running
+from gateway.clocks import CareClock
+from gateway.instance import Gateway
 from gateway.settings import load
 from gateway.smart.clients import register
 from gateway.smart.keys import private_key

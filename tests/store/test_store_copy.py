@@ -110,8 +110,8 @@ def test_what_names_no_store_is_refused_without_repeating_it(source: Path, given
 
 
 def test_an_older_store_is_migrated_and_then_served(source: Path) -> None:
-    from gateway.app import served_store
     from gateway.settings import load
+    from gateway.stores import served_store
 
     with closing(sqlite3.connect(source)) as older, older:
         older.execute("DROP TABLE heard")

@@ -24,7 +24,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from gateway.app import CareClock, running
+from gateway.app import running
+from gateway.clocks import CareClock
 from gateway.settings import load
 from gateway.smart.clients import register
 from gateway.store.interface import ALL, Filter

@@ -16,10 +16,13 @@ import orjson
 import pytest
 
 from gateway.adapters.hl7v2.sender import Acknowledgement, Sender
-from gateway.app import DATABASE, CareClock, Gateway, running
+from gateway.app import running
+from gateway.clocks import CareClock
+from gateway.instance import Gateway
 from gateway.settings import load
 from gateway.store.interface import ALL, Filter, Input
 from gateway.store.sqlite import open_sqlite
+from gateway.stores import DATABASE
 from tests.third_party import DATA, third_party
 from tests.third_party_feeds import expected_simhospital as by_hand
 

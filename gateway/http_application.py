@@ -1,0 +1,141 @@
+"""Everything that is served over HTTP, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+from gateway import __version__
+from gateway.errors import Forbidden, Unavailable
+from gateway.listening import acknowledgement_mode, tls
+from gateway.records.times import moment
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI, Request
+
+    from gateway.api.services import Services
+    from gateway.instance import Gateway
+
+
+def application(gateway: Gateway) -> FastAPI:
+    """Everything that is served over HTTP."""
+    from fastapi import FastAPI
+
+    from gateway.adapters.hl7v2 import http as hl7v2_over_http
+    from gateway.api.edge import guard
+    from gateway.api.metrics import FeedMetrics
+    from gateway.api.router import api
+    from gateway.api.services import Limits, Services
+    from gateway.pipeline.audit_trail import AuditTrail
+    from gateway.smart import access, discovery, endpoints
+    from gateway.smart.jwks import KeySets
+    from gateway.web import pages
+
+    store, settings = gateway.store, gateway.settings
+    trail = AuditTrail(gateway.journey, gateway.clock)
+    services = Services(
+        store=store,
+        journey=gateway.journey,
+        authenticate=lambda header: access.authenticate(header, store.credentials, time.time()),
+        identify=gateway.configuration.identify,
+        base_url=gateway.base_url,
+        key=store.installation_key(),
+        audit=trail.add,
+        changes=gateway.changes,
+        limits=Limits(body=settings.http.max_body),
+        agencies=frozenset(each.id for each in settings.agency),
+    )
+    shown = pages.Services(
+        store=store,
+        now=lambda: moment(gateway.clock()),
+        sessions=gateway.sessions,
+        audit=trail.add,
+        feeds=gateway.configuration.feeds,
+        agencies={each.id: each.name for each in settings.agency},
+        submit=gateway.journey.submit,
+        secure=gateway.base_url.startswith("https:"),
+    )
+    services.registry.register(FeedMetrics(gateway.feed_states))
+    app = FastAPI(title="Care-transition gateway", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(discovery.router(gateway.base_url))
+    app.include_router(endpoints.router(store.credentials, base_url=gateway.base_url, clock=time.time, key_sets=KeySets(time.time)))
+    app.include_router(
+        hl7v2_over_http.router(
+            hl7v2_requests(gateway), admit=hl7v2_senders(services), body_bytes=settings.http.max_body, mode=acknowledgement_mode(settings.feeds())
+        )
+    )
+    app.include_router(api(services))
+    app.include_router(pages.pages(shown))
+    guard(app, services.registry)
+    return app
+
+
+def hl7v2_senders(services: Services) -> Callable[[Request], None]:
+    """Who may call POST /hl7/v2: a hospital's client, bound to its feeds, or the operator's; with a scope for Bundle."""
+    from gateway.smart.access import require
+
+    def admit(request: Request) -> None:
+        caller = services.authenticate(request.headers.get("authorization"))
+        require(caller, "Bundle", "c")
+        if caller.role not in ("hospital", "operator"):
+            raise Forbidden("this client is no hospital's", advice="Ask the operator to register it with the role hospital.")
+        request.state.client = caller.client
+        request.state.feeds = caller.feeds or ((caller.organization,) if caller.role == "hospital" else ())
+
+    return admit
+
+
+def hl7v2_requests(gateway: Gateway) -> Callable[[bytes, Request], Awaitable[bytes | None]]:
+    """What POST /hl7/v2 does with a message of somebody who was admitted: through the journey."""
+    from gateway.pipeline import Received
+
+    async def handle(raw: bytes, request: Request) -> bytes | None:
+        received = Received("hl7v2", raw, ",".join(request.state.feeds), {"client": request.state.client})
+        try:
+            outcome = await asyncio.wrap_future(gateway.journey.submit(received))
+        except Unavailable:
+            return None
+        return outcome.answer
+
+    return handle
+
+
+@asynccontextmanager
+async def serving_http(gateway: Gateway, bound: socket.socket) -> AsyncIterator[None]:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """Leaves signals to whoever runs the gateway."""
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    settings = gateway.settings.http
+    tls(settings)  # refused in plain words before uvicorn meets the files
+    config = uvicorn.Config(
+        application(gateway),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+        ssl_certfile=settings.tls_certificate or None,
+        ssl_keyfile=settings.tls_key or None,
+        ssl_ca_certs=settings.tls_client_ca or None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if settings.tls_client_ca else ssl.CERT_NONE,
+    )
+    server = Server(config)
+    task = asyncio.create_task(server.serve(sockets=[bound]))
+    try:
+        while not server.started and not task.done():
+            await asyncio.sleep(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        await task

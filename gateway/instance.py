@@ -1,0 +1,51 @@
+"""One gateway: its store, its configuration, its journey and its clock."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from gateway.clocks import CareClock
+from gateway.pipeline import Journey
+from gateway.pipeline.feed_states import FeedState, feed_states
+from gateway.settings import Settings
+from gateway.store.interface import Store
+from gateway.stores import configuration_of
+
+
+class Gateway:
+    """A running gateway: the journey, its listeners and its clock. Made by `running`."""
+
+    def __init__(self, store: Store, settings: Settings, clock: CareClock) -> None:
+        from gateway.api.services import Changes  # with FastAPI, for which commands that only open the store should not wait
+        from gateway.web.session import Sessions
+
+        self.store = store
+        self.settings = settings
+        self.configuration = configuration_of(settings, store)
+        self.clock = clock
+        self.http: tuple[str, int] = ("", 0)
+        self.mllp: tuple[str, int] = ("", 0)
+        self.changes = Changes()
+        self.sessions = Sessions()
+        self.journey = Journey(store, self.configuration, clock, self.changes.notify)
+
+    @property
+    def base_url(self) -> str:
+        """What links say: as configured, else where HTTP listens."""
+        return self.settings.http.base_url.rstrip("/") or f"http://{self.http[0]}:{self.http[1]}"
+
+    async def set_clock(self, at: datetime | None) -> None:
+        """Set the care clock; returns when everything that has come due by then is done."""
+        self.clock.set(at)
+        await self.wake()
+
+    def feed_states(self) -> list[FeedState]:
+        """How each feed is doing now."""
+        with self.store.reading() as reader:
+            return feed_states(reader, self.configuration.feeds, self.clock())
+
+    async def wake(self) -> None:
+        """Look again at every transition whose next look has come."""
+        while await asyncio.wrap_future(self.journey.wake()):
+            pass
