@@ -15,7 +15,7 @@ run: setup
 	$(BIN)/gateway demo
 
 test: setup
-	$(BIN)/python -m pytest -m 'not sweep'
+	$(BIN)/python -m pytest -m 'not sweep' -n 2 --dist worksteal
 
 sweep: setup
 	$(BIN)/python -m pytest -m sweep

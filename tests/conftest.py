@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.produced import Produced, versions, watch
 
 _PRODUCED = pytest.StashKey[Produced]()
+_COUNTS = pytest.StashKey[list[tuple[int, float]]]()
+"""What each worker of a run held to US Core, and for how many seconds."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,8 +32,26 @@ def everything_made_is_valid(produced: Produced, request: pytest.FixtureRequest)
         assert not wrong, "\n".join(wrong[:10])
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands its count to the run it belongs to."""
+    made = session.config.stash.get(_PRODUCED, None)
+    if made is not None and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["produced"] = (made.checked, made.seconds)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take a worker's count; one that crashed has none."""
+    counts = node.config.stash.setdefault(_COUNTS, [])
+    counts.append(getattr(node, "workeroutput", {}).get("produced", (0, 0.0)))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how much was held to US Core."""
+    """Say how much was held to US Core, by all workers."""
+    counts = config.stash.get(_COUNTS, [])
     made = config.stash.get(_PRODUCED, None)
-    if made is not None and made.checked:
-        terminalreporter.write_line(f"{made.checked} resources held to US Core {' and '.join(versions())} in {made.seconds:.1f} s")
+    if made is not None:
+        counts = [*counts, (made.checked, made.seconds)]
+    checked, seconds = sum(count for count, _ in counts), sum(spent for _, spent in counts)
+    if checked:
+        terminalreporter.write_line(f"{checked} resources held to US Core {' and '.join(versions())} in {seconds:.1f} s")

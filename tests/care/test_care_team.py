@@ -251,7 +251,7 @@ CONSENTS = [
 ]
 
 
-@pytest.mark.parametrize(("consents", "expected"), CONSENTS, ids=str)
+@pytest.mark.parametrize(("consents", "expected"), CONSENTS)
 def test_family_is_in_the_team_only_where_a_consent_names_it_and_none_refuses(consents: list[Owned], expected: set[str]) -> None:
     record = person(related=(SISTER, GUARDIAN), consents=tuple(consents))
     context = replace(CONTEXT, supports=supports.verdicts(record, at("2026-11-21T09:00:00")))
