@@ -32,7 +32,7 @@ def application(gateway: Gateway) -> FastAPI:
     from gateway.api.router import api
     from gateway.api.services import Limits, Services
     from gateway.pipeline.audit_trail import AuditTrail
-    from gateway.smart import access, discovery, endpoints
+    from gateway.smart import access, discovery, endpoints, signing
     from gateway.smart.jwks import KeySets
     from gateway.web import pages
 
@@ -63,6 +63,7 @@ def application(gateway: Gateway) -> FastAPI:
     services.registry.register(FeedMetrics(gateway.feed_states))
     app = FastAPI(title="Care-transition gateway", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(discovery.router(gateway.base_url))
+    app.include_router(signing.router(signing.Signer(store.signing_keys, time.time)))
     app.include_router(endpoints.router(store.credentials, base_url=gateway.base_url, clock=time.time, key_sets=KeySets(time.time)))
     app.include_router(
         hl7v2_over_http.router(

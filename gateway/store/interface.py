@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from gateway.errors import Unavailable
+from gateway.store.signing_keys import SigningKeys
 
 ALL = "*"
 """The recipient that sees everything: the coordinator's and the operator's view."""
@@ -349,6 +350,8 @@ class Store(Protocol):
 
     @property
     def credentials(self) -> Credentials: ...
+    @property
+    def signing_keys(self) -> SigningKeys: ...
     def installation_key(self) -> bytes: ...
     def write(self, now: int) -> AbstractContextManager[Writer]: ...
     def reading(self) -> AbstractContextManager[Reader]: ...

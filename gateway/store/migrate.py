@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import psycopg
     from sqlalchemy import Connection, Engine
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest revision among the migrations (a test holds the two together)."""
 
 SCRIPTS = Path(__file__).parent / "migrations"

@@ -206,3 +206,19 @@ Index("token_expires", token.c.expires)
 Index("token_client", token.c.client)
 spent = _table("spent", _column("digest", LargeBinary(), key=True), _column("keep_until"), clustered=True)
 Index("spent_keep_until", spent.c.keep_until)
+
+# The issuer's keys, as JWKs. The newest signs; `private` is "" from the moment another one does.
+signing_key = _table(
+    "signing_key", _column("kid", _text, key=True), _column("created"), _column("public", _text), _column("private", _text), clustered=True
+)
+
+# Leave to register one client (RFC 7591's initial access token), by its SHA-256: what the client may be at most.
+invitation = _table(
+    "invitation",
+    _column("digest", LargeBinary(), key=True),
+    _column("role", _text),
+    _column("organization", _text),
+    _column("scopes", _text),
+    _column("expires"),
+    clustered=True,
+)

@@ -212,3 +212,15 @@ DROP_EXPIRED_TOKENS = "DELETE FROM token WHERE expires < ?"
 SPEND = "INSERT INTO spent (digest, keep_until) VALUES (?, ?) ON CONFLICT DO NOTHING"
 """One row, and so True, for whoever comes first."""
 DROP_OLD_SPENT = "DELETE FROM spent WHERE keep_until < ?"
+
+# --- the issuer's keys
+
+SIGNING_KEYS = "SELECT kid, created, public, private FROM signing_key ORDER BY private = '', created DESC, kid"
+"""The one that signs first, also if two processes added one at once."""
+ADD_SIGNING_KEY = (
+    "INSERT INTO signing_key (kid, created, public, private) "
+    "SELECT ?, CASE WHEN coalesce(max(created), -1) >= ? THEN max(created) + 1 ELSE ? END, ?, ? FROM signing_key"
+)
+"""The newest, also where a clock stepped back."""
+STOP_SIGNING = "UPDATE signing_key SET private = '' WHERE kid <> ?"
+DROP_SIGNING_KEY = "DELETE FROM signing_key WHERE kid = ?"

@@ -10,9 +10,10 @@ import functools
 import hashlib
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -42,6 +43,30 @@ def chosen(database: str) -> Iterator[None]:
 def examples(number: int) -> int:
     """So many on SQLite; an eighth of them on PostgreSQL, where a fresh store takes eight times as long."""
     return number if _chosen[-1] == SQLITE else number // 8
+
+
+def to_the_first_version(path: Path) -> None:
+    """Make a closed SQLite store one that the first version wrote: its tables and columns, and what stands in them."""
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    from gateway.store.migrate import SCRIPTS
+
+    first = path.with_suffix(".first")
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    config.set_main_option("path_separator", "os")
+    with create_engine(f"sqlite:///{first}", poolclass=NullPool).begin() as config.attributes["connection"]:
+        command.upgrade(config, "0001")
+    with closing(sqlite3.connect(first)) as connection, connection:
+        connection.execute("ATTACH ? AS later", (str(path),))
+        for (table,) in connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'table' AND name <> 'alembic_version'").fetchall():
+            columns = ", ".join(name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,)))
+            connection.execute(f"DELETE FROM main.{table}")
+            connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM later.{table}")
+    first.replace(path)
 
 
 @functools.cache

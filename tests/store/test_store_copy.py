@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +19,7 @@ from gateway.store.postgres import open_postgres
 from gateway.store.serving import lock_for_serving
 from gateway.store.sqlite import open_sqlite
 from tests.pipeline.county import CONFIGURATION, NOW, STORY, feed, state, store_at
-from tests.store.stores import empty_schema
+from tests.store.stores import empty_schema, to_the_first_version
 
 pytestmark = pytest.mark.postgres
 
@@ -113,8 +112,6 @@ def test_an_older_store_is_migrated_and_then_served(source: Path) -> None:
     from gateway.settings import load
     from gateway.stores import served_store
 
-    with closing(sqlite3.connect(source)) as older, older:
-        older.execute("DROP TABLE heard")
-        older.execute("UPDATE alembic_version SET version_num = '0001'")
+    to_the_first_version(source)
     with served_store(load(None), source.parent) as store, store.write(NOW) as writer:
         assert take(writer, Received("hl7v2", STORY[0]), NOW, CONFIGURATION).state == "duplicate"

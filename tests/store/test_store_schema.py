@@ -18,7 +18,7 @@ from gateway.store.interface import HOUR, Heard
 from gateway.store.serving import lock_for_serving
 from gateway.store.sqlite import open_sqlite
 from gateway.store.sqlite.connection import connect
-from tests.store.stores import an_input, fresh
+from tests.store.stores import an_input, fresh, to_the_first_version
 
 
 def test_the_migrations_lead_to_the_metadata() -> None:
@@ -202,8 +202,6 @@ def test_a_store_of_the_first_version_learns_from_its_inbox_when_feeds_were_hear
     with closing(open_sqlite(tmp_path / "gateway.db")) as store, store.write(10) as writer:
         writer.add_input(an_input(b"a", received=5))
         writer.add_input(an_input(b"b", control_id="2", received=HOUR + 9, state="quarantined"))
-    with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection, connection:
-        connection.execute("DROP TABLE heard")
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    to_the_first_version(tmp_path / "gateway.db")
     with closing(open_sqlite(tmp_path / "gateway.db")) as store, store.reading() as reader:
         assert reader.heard("st-mary", 10) == [Heard(1, 1, 1, HOUR + 9), Heard(0, 1, 0, 5)]

@@ -18,6 +18,7 @@ from gateway.store.postgres.connection import Link, translated
 from gateway.store.postgres.ids import Ids
 from gateway.store.postgres.writer import PostgresWriter
 from gateway.store.reader import SqlReader
+from gateway.store.signing_keys import SigningKeys
 
 _KEY_BYTES = 32
 _SERVING = "SELECT pg_try_advisory_lock_shared(?)"
@@ -47,6 +48,7 @@ class PostgresStore:
         self._idle: list[_Session] = []
         self._closed = self._serving = False
         self.credentials = SqlCredentials(self._transaction, self._looking)
+        self.signing_keys = SigningKeys(self._transaction, self._looking)
 
     @contextmanager
     def write(self, now: int) -> Iterator[Writer]:

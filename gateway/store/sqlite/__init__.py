@@ -19,6 +19,7 @@ from gateway.store.interface import Reader, Writer
 from gateway.store.migrate import REVISION, migrate_sqlite, stored_revision
 from gateway.store.reader import SqlReader
 from gateway.store.serving import is_being_served, lock_for_serving
+from gateway.store.signing_keys import SigningKeys
 from gateway.store.sqlite.connection import CACHE_KIB, connect, create_private, translated
 from gateway.store.sqlite.names import names
 from gateway.store.sqlite.turns import Turns
@@ -39,6 +40,7 @@ class SqliteStore:
         self._idle: list[_ReadConnection] = []
         self._closed = False
         self.credentials = SqlCredentials(self._write_connection, self._read_connection)
+        self.signing_keys = SigningKeys(self._write_connection, self._read_connection)
 
     @contextmanager
     def write(self, now: int) -> Iterator[Writer]:
