@@ -16,6 +16,7 @@ import orjson
 from fastapi import HTTPException, Response
 
 from gateway.api.answers import Answer, FhirResponse, failure
+from gateway.api.capabilities import Offer, Operation
 from gateway.api.grants import grant
 from gateway.api.requests import Call, check_content_type, parameters
 from gateway.api.services import Services
@@ -27,6 +28,11 @@ from gateway.smart.access import Caller
 
 Json = dict[str, Any]
 Interact = Callable[[Services, Caller, Call], Awaitable[Answer]]
+
+OFFER = Offer(
+    system=("transaction", "batch"),
+    operations=(Operation("process-message", "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"),),
+)
 
 FEEDERS = ("hospital", "operator")
 """Roles whose Bundles are inputs of a feed."""

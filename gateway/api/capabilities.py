@@ -1,11 +1,15 @@
-"""The CapabilityStatement, made from what is registered. http://hl7.org/fhir/R4/capabilitystatement.html"""
+"""The CapabilityStatement, made from what is registered. http://hl7.org/fhir/R4/capabilitystatement.html
+
+Each part of the API says what it offers (`Offer`) beside its routes; `router.OFFERS` lists them. Types and search parameters are those of the search
+tables. So nothing is claimed that is not served, and nothing has to be written down twice.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from gateway import __version__
-from gateway.api.writing import WRITES
 from gateway.fhir import search
 from gateway.smart import discovery
 
@@ -18,11 +22,47 @@ _BESIDE = (
     "Beside FHIR, as JSON: GET /api/transitions (the feed); POST /api/transitions/{id}/decisions (the coordinator's); "
     "GET and PUT /api/agency (whether an agency takes new clients), /api/agencies/{id} for the coordinator."
 )
-PROCESS_MESSAGE = "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"
+_ORDER = ("read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type")
+"""As R4 lists type-level interactions."""
 
 
-def statement(base_url: str) -> Json:
+EVERY = "*"
+"""Every type that is held: those of the search tables."""
+
+
+class Operation(NamedTuple):
+    """An operation: its name without the dollar sign, its canonical, and the types it is called on (`EVERY`); () for the whole system."""
+
+    name: str
+    definition: str
+    types: tuple[str, ...] = ()
+
+
+class Offer(NamedTuple):
+    """What one part of the API offers."""
+
+    interactions: Mapping[str, Sequence[str]] = {}  # type, or EVERY -> codes of http://hl7.org/fhir/restful-interaction
+    system: Sequence[str] = ()  # likewise, of the whole system: "transaction", "batch"
+    operations: Sequence[Operation] = ()
+    more: Mapping[str, Json] = {}  # type -> further elements of rest.resource: conditionalCreate and the like
+
+
+READING = Offer(interactions={EVERY: ("read", "vread", "history-instance", "search-type")})
+"""What holds for every type that can be searched."""
+
+
+def statement(base_url: str, offers: Iterable[Offer]) -> Json:
     """What this server does, for whoever asks."""
+    offers = (READING, *offers)
+    types = sorted({*search.searchable(), *(type for each in offers for type in each.interactions)} - {EVERY})
+    rest: Json = {
+        "mode": "server",
+        "documentation": _BESIDE,
+        "security": _security(base_url),
+        "resource": [_resource(type, offers) for type in types],
+        "interaction": [{"code": code} for each in offers for code in each.system],
+        "operation": [_operation(one) for each in offers for one in each.operations if not one.types],
+    }
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -33,16 +73,7 @@ def statement(base_url: str) -> Json:
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
         "patchFormat": ["application/json-patch+json"],
-        "rest": [
-            {
-                "mode": "server",
-                "documentation": _BESIDE,
-                "security": _security(base_url),
-                "resource": [_resource(type) for type in search.searchable()],
-                "interaction": [{"code": "transaction"}, {"code": "batch"}],
-                "operation": [{"name": "process-message", "definition": PROCESS_MESSAGE}],
-            }
-        ],
+        "rest": [{name: value for name, value in rest.items() if value}],
     }
 
 
@@ -60,21 +91,29 @@ def _security(base_url: str) -> Json:
     }
 
 
-def _resource(type: str) -> Json:
-    names = search.parameters(type).values()
-    writes = WRITES.get(type, ())
-    included = [f"{type}:{one.name}" for one in names if one.kind == "reference"]
-    return {
+def _resource(type: str, offers: Sequence[Offer]) -> Json:
+    names = (type, EVERY) if type in search.searchable() else (type,)
+    codes = {code for each in offers for name in names for code in each.interactions.get(name, ())}
+    operations = [one for each in offers for one in each.operations if set(names) & set(one.types)]
+    said: Json = {
         "type": type,
-        "interaction": [{"code": code} for code in ("read", "vread", "history-instance", "search-type", *writes)],
+        "interaction": [{"code": code} for code in _ORDER if code in codes],
         "versioning": "versioned",
-        "readHistory": True,
+        "readHistory": "vread" in codes,
         "updateCreate": False,
-        "conditionalCreate": "create" in writes,
-        **({"searchInclude": included} if included else {}),
-        "searchParam": [
-            {"name": "_id", "type": "token"},
-            {"name": "_lastUpdated", "type": "date"},
-            *({"name": one.name, "type": one.kind} for one in names),
-        ],
     }
+    for each in offers:
+        said.update(each.more.get(type, {}))
+    parameters = search.parameters(type).values()
+    if included := [f"{type}:{one.name}" for one in parameters if one.kind == "reference"]:
+        said["searchInclude"] = included
+    if "search-type" in codes:
+        common: list[Json] = [{"name": "_id", "type": "token"}, {"name": "_lastUpdated", "type": "date"}]
+        said["searchParam"] = [*common, *({"name": one.name, "type": one.kind} for one in parameters)]
+    if operations:
+        said["operation"] = [_operation(one) for one in operations]
+    return said
+
+
+def _operation(one: Operation) -> Json:
+    return {"name": one.name, "definition": one.definition}

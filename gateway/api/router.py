@@ -23,6 +23,9 @@ from gateway.store.interface import ALL
 
 Endpoint = Callable[..., Awaitable[Response]]
 
+OFFERS = (writing.OFFER, bundles.OFFER)
+"""What the parts of the API offer beside reading and searching, for the CapabilityStatement."""
+
 
 async def interact(services: Services, caller: Caller, call: Call) -> Answer:
     """One interaction on a type or an instance, by method and address: from HTTP, or from an entry of a batch."""
@@ -66,7 +69,7 @@ def api(services: Services) -> APIRouter:
 
 
 def _fhir(routes: APIRouter, services: Services) -> None:
-    about = orjson.dumps(capabilities.statement(services.base_url))
+    about = orjson.dumps(capabilities.statement(services.base_url, OFFERS))
 
     async def metadata(request: Request) -> Response:
         check_accept(await call_of(request, services.limits.body))

@@ -17,6 +17,7 @@ from fastapi import HTTPException
 from gateway.api import answers
 from gateway.api.access import Seen, View, view
 from gateway.api.answers import Answer, FhirResponse
+from gateway.api.capabilities import Offer
 from gateway.api.grants import grant
 from gateway.api.requests import JSON_PATCH, Call, check_content_type, is_id, parameters
 from gateway.api.searching import read_query, run
@@ -41,6 +42,8 @@ WRITES: Mapping[str, tuple[str, ...]] = {
 
 KEEPERS: Mapping[str, tuple[str, ...]] = {"Consent": ("coordinator", "operator")}
 """The roles that alone may write a type, whatever a scope says: an agency that wrote Consents could permit itself what is withheld from it."""
+
+OFFER = Offer(interactions=WRITES, more={type: {"conditionalCreate": "create" in codes} for type, codes in WRITES.items()})
 
 Wanted = Callable[[Seen], tuple[bytes, dict[str, str]]]
 """The current version -> the body to submit, and what else the inbox should know of it."""

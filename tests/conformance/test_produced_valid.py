@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.api import capabilities
+from gateway.api.router import OFFERS
 from gateway.demo.county import county
 from gateway.demo.player import encode
 from gateway.demo.scenario import materialize, scenarios
@@ -83,7 +84,10 @@ def test_bundles_of_every_message_that_others_wrote_are_valid(version: str) -> N
 @pytest.mark.parametrize("version", VERSIONS)
 def test_what_the_gateway_says_of_itself_and_of_failures_is_valid(version: str) -> None:
     own = own_resources(CONFIGURATION)
-    said = [capabilities.statement("https://gateway.example.org"), outcome.of_error(Invalid("The class is missing", location="Encounter.class"))]
+    said = [
+        capabilities.statement("https://gateway.example.org", OFFERS),
+        outcome.of_error(Invalid("The class is missing", location="Encounter.class")),
+    ]
     assert [each for one in (*own, *said) for each in errors(one, version)] == []
 
 
