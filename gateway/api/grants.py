@@ -17,6 +17,16 @@ class Grant(NamedTuple):
     type: str
     constraints: tuple[Constraint, ...]
 
+    @property
+    def whole(self) -> bool:
+        """Whether it opens every record of the type, so that no record has to be looked at for it."""
+        return not self.constraints
+
+    def narrowing(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """(index name, values) of which a record within the grant has one each: what a search asks the index for beforehand. It only spares looking
+        at records in vain; `opens` decides."""
+        return ()
+
     def opens(self, resource: Json) -> bool:
         """Whether this record is within the grant. A constraint that cannot be understood opens nothing."""
         return not self.constraints or any(self._meets(resource, each) for each in self.constraints)
