@@ -11,8 +11,10 @@ from typing import Any
 import orjson
 
 from gateway.store import sql
+from gateway.store.app_grants import Grants
 from gateway.store.connection import Connection
 from gateway.store.interface import ClientRow, TokenRow
+from gateway.store.users import Users
 
 
 class SqlCredentials:
@@ -25,6 +27,7 @@ class SqlCredentials:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._writing, self._reading, self._wall_clock = writing, reading, wall_clock
+        self.users, self.grants = Users(writing, reading), Grants(writing, reading)
 
     def add_client(self, client: ClientRow) -> None:
         with self._writing() as connection:
@@ -40,6 +43,7 @@ class SqlCredentials:
                     orjson.dumps(client.feeds).decode(),
                     client.created,
                     client.revoked,
+                    orjson.dumps({name: getattr(client, name) for name in _ABOUT}).decode(),
                 ),
             )
 
@@ -79,6 +83,11 @@ class SqlCredentials:
             return connection.execute(sql.DROP_TOKEN, (digest,)).rowcount > 0
 
 
+_ABOUT = ("name", "redirect_uris", "launch_url", "secret")
+"""What is kept of a client as one JSON object."""
+
+
 def _client(row: tuple[Any, ...]) -> ClientRow:
-    id, role, organization, scopes, jwks, jwks_url, feeds, created, revoked = row
-    return ClientRow(id, role, organization, scopes, jwks, jwks_url, tuple(orjson.loads(feeds)), created, revoked)
+    id, role, organization, scopes, jwks, jwks_url, feeds, created, revoked, about = row
+    said: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in orjson.loads(about).items()}
+    return ClientRow(id, role, organization, scopes, jwks, jwks_url, tuple(orjson.loads(feeds)), created, revoked, **said)

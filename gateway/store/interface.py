@@ -20,7 +20,9 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from gateway.errors import Unavailable
+from gateway.store.app_grants import Grants
 from gateway.store.signing_keys import SigningKeys
+from gateway.store.users import Users
 
 ALL = "*"
 """The recipient that sees everything: the coordinator's and the operator's view."""
@@ -302,14 +304,23 @@ class ClientRow:
     """A SMART client as registered."""
 
     id: str
-    role: str  # "agency" | "hospital" | "coordinator" | "operator"
-    organization: str  # agency id, or hospital
+    role: str  # "agency" | "hospital" | "coordinator" | "operator"; "app": it acts for people alone
+    organization: str  # agency id, or hospital; "" for none
     scopes: str  # space-separated
     jwks: str = ""  # JSON Web Key Set, inline
     jwks_url: str = ""
     feeds: tuple[str, ...] = ()
     created: int = 0
     revoked: int | None = None
+    name: str = ""  # as people are shown it
+    redirect_uris: tuple[str, ...] = ()  # of an app that people log in to
+    launch_url: str = ""  # where it is launched from here
+    secret: str = ""  # SHA-256, hexadecimal; "" for one that has none
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it has nothing to prove itself by."""
+        return not (self.jwks or self.jwks_url or self.secret)
 
 
 class TokenRow(NamedTuple):
@@ -320,13 +331,17 @@ class TokenRow(NamedTuple):
     scopes: str
     expires: int  # seconds, wall clock
     issued: int
-    detail: str = ""  # JSON: user, patient, launch context
+    grant: str = ""  # the id of the grant that it was given for; "" where a client acts for itself
 
 
 class Credentials(Protocol):
     """Clients, tokens and spent assertions. Each call is a short transaction of its own; wall-clock seconds throughout.
     Never call one inside `Store.write` of the same thread: it would wait for itself."""
 
+    @property
+    def users(self) -> Users: ...
+    @property
+    def grants(self) -> Grants: ...
     def add_client(self, client: ClientRow) -> None:
         """Adds it; a known id is replaced."""
 

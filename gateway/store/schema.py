@@ -191,6 +191,7 @@ client = _table(
     _column("feeds", _text),  # JSON array
     _column("created"),
     _column("revoked", null=True),
+    _column("about", _text),  # JSON object: what an app is beyond that
 )
 token = _table(
     "token",
@@ -199,13 +200,89 @@ token = _table(
     _column("scopes", _text),
     _column("expires"),
     _column("issued"),
-    _column("detail", _text),
+    _column("detail", _text),  # the app_grant that it was given for; "" where a client acts for itself
     clustered=True,
 )
 Index("token_expires", token.c.expires)
 Index("token_client", token.c.client)
+Index("token_detail", token.c.detail)
 spent = _table("spent", _column("digest", LargeBinary(), key=True), _column("keep_until"), clustered=True)
 Index("spent_keep_until", spent.c.keep_until)
+
+# People who log in here, and their logins by the SHA-256 of the cookie. A person's name is never given to another.
+account = _table(
+    "account",
+    _column("id", _text, key=True),
+    _column("name", _text),
+    _column("full_name", _text),
+    _column("role", _text),
+    _column("organization", _text),
+    _column("practitioner", _text),
+    _column("password", _text),
+    _column("created"),
+    _column("revoked", null=True),
+    Index("account_name", "name", unique=True),
+    clustered=True,
+)
+login = _table(
+    "login",
+    _column("digest", LargeBinary(), key=True),
+    _column("account", _text),
+    _column("at"),
+    _column("expires"),
+    Index("login_account", "account"),
+    Index("login_expires", "expires"),
+    clustered=True,
+)
+
+# What people let apps do, and what hangs on each grant, by its SHA-256: a code, refresh tokens (and access tokens, above).
+app_grant = _table(
+    "app_grant",
+    _column("id", _text, key=True),
+    _column("client", _text),
+    _column("account", _text),
+    _column("scopes", _text),
+    _column("patient", _text),
+    _column("encounter", _text),
+    _column("login", LargeBinary(), null=True),
+    _column("authenticated"),
+    _column("created"),
+    _column("expires"),
+    Index("app_grant_expires", "expires"),
+    clustered=True,
+)
+code = _table(
+    "code",
+    _column("digest", LargeBinary(), key=True),
+    _column("granted", _text),
+    _column("redirect_uri", _text),
+    _column("challenge", _text),
+    _column("nonce", _text),
+    _column("expires"),
+    _column("used", null=True),
+    Index("code_granted", "granted"),
+    clustered=True,
+)
+refresh = _table(
+    "refresh",
+    _column("digest", LargeBinary(), key=True),
+    _column("granted", _text),
+    _column("expires"),
+    _column("used", null=True),
+    Index("refresh_granted", "granted"),
+    clustered=True,
+)
+
+# Launches that were begun here, each good for one use.
+launch = _table(
+    "launch",
+    _column("digest", LargeBinary(), key=True),
+    _column("client", _text),
+    _column("patient", _text),
+    _column("encounter", _text),
+    _column("expires"),
+    clustered=True,
+)
 
 # The issuer's keys, as JWKs. The newest signs; `private` is "" from the moment another one does.
 signing_key = _table(

@@ -194,11 +194,11 @@ COUNT_FLAGGED = "SELECT count(*) FROM transition INDEXED BY transition_flagged W
 
 # --- credentials
 
-CLIENT_COLUMNS = "id, role, organization, scopes, jwks, jwks_url, feeds, created, revoked"
+CLIENT_COLUMNS = "id, role, organization, scopes, jwks, jwks_url, feeds, created, revoked, about"
 SET_CLIENT = (
-    f"INSERT INTO client ({CLIENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET role = excluded.role, "
+    f"INSERT INTO client ({CLIENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET role = excluded.role, "
     "organization = excluded.organization, scopes = excluded.scopes, jwks = excluded.jwks, jwks_url = excluded.jwks_url, "
-    "feeds = excluded.feeds, created = excluded.created, revoked = excluded.revoked"
+    "feeds = excluded.feeds, created = excluded.created, revoked = excluded.revoked, about = excluded.about"
 )
 """Adding a known client replaces what was said of it."""
 GET_CLIENT = f"SELECT {CLIENT_COLUMNS} FROM client WHERE id = ?"
