@@ -48,7 +48,7 @@ def parse_json(body: bytes) -> Any:
         if str(refusal).startswith("depth limit"):
             raise _too_deep() from None
         raise Malformed("The body is not JSON", location=f"character {position}", advice="Send JSON in UTF-8.") from None
-    _check_depth(value)
+    check_depth(value)
     try:
         json.loads(text, object_pairs_hook=_unique, parse_int=_skip, parse_float=_skip)
     except _Doubled:
@@ -56,7 +56,8 @@ def parse_json(body: bytes) -> Any:
     return value
 
 
-def _check_depth(value: Any) -> None:
+def check_depth(value: Any) -> None:
+    """Raise Malformed where a JSON value is nested deeper than is taken."""
     level, depth = [value], 0
     while level:
         depth += 1
