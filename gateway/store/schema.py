@@ -284,6 +284,60 @@ launch = _table(
     clustered=True,
 )
 
+# What clients subscribed to, and how far each has got (gateway.store.outbox). Times are microseconds by the wall clock.
+subscription = _table(
+    "subscription",
+    _column("id", _text, key=True),
+    _column("client", _text),
+    _column("recipient", _text),
+    _column("status", _text),
+    _column("resource", LargeBinary()),
+    _column("headers", _text),  # JSON array
+    _column("created"),
+    _column("updated"),
+    _column("patience"),
+    _column("number"),
+    _column("error", _text),
+    _column("events"),
+    _column("delivered"),
+    _column("again", _text),  # JSON array
+    _column("failures"),
+    _column("failing_since", null=True),
+    _column("sent"),
+    _column("due", null=True),
+    _column("lease"),
+)
+_watched, _due = subscription.c.status != "off", subscription.c.due.is_not(None)
+Index("subscription_client", subscription.c.client)
+Index("subscription_watched", subscription.c.recipient, sqlite_where=_watched, postgresql_where=_watched)
+Index("subscription_due", subscription.c.due, sqlite_where=_due, postgresql_where=_due)
+
+# Changes of watched transitions that nobody has looked at yet: how the recipient saw it, and how it sees it now; null: not at all.
+outbox = _table(
+    "outbox",
+    _column("position", key=True),
+    _column("recipient"),
+    _column("transition", _text),
+    _column("was", LargeBinary(), null=True),
+    _column("became", LargeBinary(), null=True),
+)
+
+# What was an event of which subscription.
+subscription_event = _table(
+    "subscription_event",
+    _column("subscription", _text, key=True),
+    _column("number", key=True),
+    _column("transition", _text),
+    _column("at"),  # the position of the change
+    _column("recorded"),
+    _column("detail", _text),
+    Index("subscription_event_recorded", "recorded"),
+    clustered=True,
+)
+
+# The addresses below which a client may be notified.
+client_endpoint = _table("client_endpoint", _column("client", _text, key=True), _column("prefix", _text, key=True), clustered=True)
+
 # The issuer's keys, as JWKs. The newest signs; `private` is "" from the moment another one does.
 signing_key = _table(
     "signing_key", _column("kid", _text, key=True), _column("created"), _column("public", _text), _column("private", _text), clustered=True

@@ -10,6 +10,7 @@ from gateway.store.connection import Connection, Pending, Positions
 from gateway.store.interface import TransitionRow
 from gateway.store.names import Names
 from gateway.store.rows import SHARED_PARTITION, transition_of
+from gateway.store.subscription_sql import ADD_CHANGE, WATCHED
 
 _REMEMBERED = 20_000
 """Rows that are remembered within a transaction before all are forgotten."""
@@ -36,6 +37,7 @@ class Transitions:
         self._recipients, self._positions, self._new_id = recipients, positions, new_id
         self._known: dict[tuple[str, str], _Stored] = {}
         self._loaded: dict[int, dict[tuple[str, str], _Stored]] = {}
+        self._watched: frozenset[str] | None = None
 
     def forget(self) -> None:
         """After a rollback, a join, a clearing: read everything again."""
@@ -109,6 +111,7 @@ class Transitions:
                 id = self._new_id()
                 self._remember(_Stored(id, partition, row))
                 self._pending.add(sql.ADD_TRANSITION, [(id, row.id, recipient, partition, row.position, *_columns(row))])
+                self._tell(recipient, None, row)
             return
         id, owner, before = stored
         if row.body is None:
@@ -120,6 +123,15 @@ class Transitions:
         if (owner, before) != (partition, row):
             self._remember(_Stored(id, partition, row))
             self._pending.add(sql.SET_TRANSITION, [(partition, row.position, *_columns(row), id)])
+            if row.position != before.position:
+                self._tell(recipient, before.body, row)
+
+    def _tell(self, recipient: int, before: bytes | None, row: TransitionRow) -> None:
+        """Puts a change into the outbox where somebody subscribes to the recipient's view."""
+        if self._watched is None:
+            self._watched = frozenset(name for (name,) in self._connection.execute(WATCHED).fetchall())
+        if row.recipient in self._watched:
+            self._pending.add(ADD_CHANGE, [(row.position, recipient, row.id, before, row.body)])
 
     def _moved(self, row: TransitionRow) -> TransitionRow:
         position = self._positions.next()

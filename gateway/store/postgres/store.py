@@ -16,9 +16,11 @@ from gateway.store.migrate import REVISION, migrate_postgres, stored_revision_of
 from gateway.store.names import recipients, words
 from gateway.store.postgres.connection import Link, translated
 from gateway.store.postgres.ids import Ids
+from gateway.store.postgres.subscriptions import PostgresLocks
 from gateway.store.postgres.writer import PostgresWriter
 from gateway.store.reader import SqlReader
 from gateway.store.signing_keys import SigningKeys
+from gateway.store.subscriptions import Subscriptions
 
 _KEY_BYTES = 32
 _SERVING = "SELECT pg_try_advisory_lock_shared(?)"
@@ -49,6 +51,7 @@ class PostgresStore:
         self._closed = self._serving = False
         self.credentials = SqlCredentials(self._transaction, self._looking)
         self.signing_keys = SigningKeys(self._transaction, self._looking)
+        self.subscriptions = Subscriptions(self._transaction, self._looking, PostgresLocks())
 
     @contextmanager
     def write(self, now: int) -> Iterator[Writer]:

@@ -17,6 +17,7 @@ from gateway.store.postgres.pending import PostgresPending
 from gateway.store.postgres.positions import PostgresPositions
 from gateway.store.postgres.resources import PostgresResources
 from gateway.store.rows import SHARED_PARTITION
+from gateway.store.subscription_sql import WATCHED
 from gateway.store.transitions import Transitions
 
 _SHARED = "SELECT key, rank, digest FROM shared WHERE key = ANY(%b::text[])"
@@ -34,7 +35,8 @@ class PostgresWriter:
     def __init__(self, link: Link, names: tuple[Names, Names], ids: Ids, now: int) -> None:
         self._link, self._ids, self._now = link, ids, now
         link.forget_answers()
-        _, _, last = link.ask([("BEGIN", ()), (_WRITERS, (link.number(b"writers"),)), (sql.LAST_POSITION, ())])
+        _, _, last, watched = link.ask([("BEGIN", ()), (_WRITERS, (link.number(b"writers"),)), (sql.LAST_POSITION, ()), (WATCHED, ())])
+        link.foresee([(WATCHED, ())], [watched])
         self._positions = PostgresPositions(link, now, last[0][0] if last else 0)
         self._pending = PostgresPending(link, self._positions)
         self._pending.before_writing(self._write_words)

@@ -24,6 +24,7 @@ from gateway.store.sqlite.connection import CACHE_KIB, connect, create_private, 
 from gateway.store.sqlite.names import names
 from gateway.store.sqlite.turns import Turns
 from gateway.store.sqlite.writer import writing
+from gateway.store.subscriptions import Subscriptions
 
 __all__ = ["SqliteStore", "is_being_served", "lock_for_serving", "open_sqlite"]
 
@@ -41,6 +42,7 @@ class SqliteStore:
         self._closed = False
         self.credentials = SqlCredentials(self._write_connection, self._read_connection)
         self.signing_keys = SigningKeys(self._write_connection, self._read_connection)
+        self.subscriptions = Subscriptions(self._write_connection, self._read_connection)
 
     @contextmanager
     def write(self, now: int) -> Iterator[Writer]:
