@@ -21,6 +21,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from gateway.errors import Unavailable
 from gateway.store.app_grants import Grants
+from gateway.store.exports import Exports
 from gateway.store.signing_keys import SigningKeys
 from gateway.store.subscriptions import Subscriptions
 from gateway.store.users import Users
@@ -95,6 +96,13 @@ class Version(NamedTuple):
     position: int
     body: bytes | None
     partition: int
+
+
+class Past(NamedTuple):
+    """A version as a recipient had it at some moment."""
+
+    version: Version
+    superseded: bool  # a later one has followed since
 
 
 class TransitionRow(NamedTuple):
@@ -272,6 +280,16 @@ class Reader(Protocol):
     def export(self, recipient: str, type: str | None = None) -> Iterator[Version]:
         """Every current version, type by type."""
 
+    def as_of(self, recipient: str, type: str, *, moment: int, after: int, until: int, limit: int) -> list[Past]:
+        """What the recipient had of a type at a moment, deleted resources among it, in order of position: those above `after`, up to `until`.
+        Once that moment is over, the answer is the same for ever."""
+
+    def types(self, recipient: str) -> list[str]:
+        """The types of which the recipient has, or had, a resource; by name."""
+
+    def last(self) -> int:
+        """The last position that was given out to anybody. It tells a process that another one has committed."""
+
     def feed(self, recipient: str, after: int, limit: int) -> list[TransitionRow]:
         """Rows that changed after a position, in order of position, withdrawn ones among them."""
 
@@ -368,6 +386,8 @@ class Store(Protocol):
     def credentials(self) -> Credentials: ...
     @property
     def signing_keys(self) -> SigningKeys: ...
+    @property
+    def exports(self) -> Exports: ...
     @property
     def subscriptions(self) -> Subscriptions: ...
     def installation_key(self) -> bytes: ...

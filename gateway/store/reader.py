@@ -9,7 +9,7 @@ from typing import Any
 from gateway.store import sql
 from gateway.store.connection import Connection
 from gateway.store.heads import unpack_heads, unpack_terms
-from gateway.store.interface import ALL, Filter, Heard, Input, TransitionRow, Version
+from gateway.store.interface import ALL, Filter, Heard, Input, Past, TransitionRow, Version
 from gateway.store.names import Names
 from gateway.store.rows import indexed, input_of, transition_of
 
@@ -99,13 +99,24 @@ class SqlReader:
             stored = {row[4] for row in page}
             bodies = dict(self._rows(sql.GET_BODIES.format(", ".join("?" * len(stored))), *stored))
             for type, id, number, position, body, partition, *_ in page:
-                yield self._version((type, id, number, position, bodies[body], partition))
+                yield self._version((type, id, number, position, None if body is None else bodies[body], partition))
 
     def export(self, recipient: str, type: str | None = None) -> Iterator[Version]:
         owner = self._recipients.known(recipient)
-        types = [name for (name,) in self._rows(sql.TYPES_OF, owner)] if type is None else [type]
-        for name in types:
+        for name in self.types(recipient) if type is None else [type]:
             yield from self._with_bodies(iter(self._walk(sql.IN_ORDER, (owner, self._words.known(name), -1, _FOREVER))))
+
+    def types(self, recipient: str) -> list[str]:
+        return [name for (name,) in self._rows(sql.TYPES_OF, self._recipients.known(recipient))]
+
+    def as_of(self, recipient: str, type: str, *, moment: int, after: int, until: int, limit: int) -> list[Past]:
+        bounds = (self._recipients.known(recipient), self._words.known(type), after, min(until, moment), moment, limit)
+        rows = self._rows(sql.AS_OF, *bounds)
+        return [Past(version, bool(row[6])) for version, row in zip(self._with_bodies(iter(rows)), rows, strict=True)]
+
+    def last(self) -> int:
+        rows = self._rows(sql.LAST_POSITION)
+        return rows[0][0] if rows else 0
 
     # --- transitions
 

@@ -353,3 +353,23 @@ invitation = _table(
     _column("expires"),
     clustered=True,
 )
+
+# Bulk exports: what was asked for, and which stretches of versions its files are. Times are seconds, `moment` is a position.
+bulk_export = _table(
+    "bulk_export",
+    _column("id", _text, key=True),
+    _column("client", _text),
+    _column("recipient", _text),
+    _column("request", _text),
+    _column("asked", _text),  # JSON object
+    _column("created"),
+    _column("expires"),
+    _column("moment"),
+    _column("progress", _text),
+    _column("state", _text),
+    _column("files", _text),  # JSON array
+    _column("worker", _text),
+    _column("leased"),
+    Index("bulk_export_open", "state", "created", "id"),
+    Index("bulk_export_expires", "expires"),
+)

@@ -160,6 +160,15 @@ IN_ORDER = (
     "ORDER BY v.position"
 )
 """Current versions of a type between two positions, in order of position, without their bodies."""
+AS_OF = (
+    "SELECT r.type, r.name, v.number, v.position, v.body, r.partition, EXISTS "
+    "(SELECT 1 FROM version l WHERE l.resource = v.resource AND l.recipient = v.recipient AND l.number = v.number + 1) "
+    "FROM version v INDEXED BY version_type JOIN resource r ON r.id = v.resource "
+    "WHERE v.recipient = ? AND v.type = ? AND v.position > ? AND v.position <= ? AND NOT EXISTS "
+    "(SELECT 1 FROM version n WHERE n.resource = v.resource AND n.recipient = v.recipient AND n.number = v.number + 1 AND n.position <= ?) "
+    "ORDER BY v.position LIMIT ?"
+)
+"""What was current at a moment, between two positions, in order of position; and whether it is superseded by now."""
 OF_RESOURCES = (
     "SELECT r.type, r.name, v.number, v.position, v.body, r.partition, r.heads, r.terms FROM ({0}) found CROSS JOIN version v "
     "ON v.resource = found.resource CROSS JOIN resource r ON r.id = v.resource "

@@ -11,6 +11,7 @@ import psycopg
 from gateway.errors import Unavailable, Usage
 from gateway.store import sql
 from gateway.store.credentials import SqlCredentials
+from gateway.store.exports import Exports
 from gateway.store.interface import Reader, Writer
 from gateway.store.migrate import REVISION, migrate_postgres, stored_revision_of_postgres
 from gateway.store.names import recipients, words
@@ -51,6 +52,7 @@ class PostgresStore:
         self._closed = self._serving = False
         self.credentials = SqlCredentials(self._transaction, self._looking)
         self.signing_keys = SigningKeys(self._transaction, self._looking)
+        self.exports = Exports(self._transaction, self._looking)
         self.subscriptions = Subscriptions(self._transaction, self._looking, PostgresLocks())
 
     @contextmanager

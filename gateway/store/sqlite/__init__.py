@@ -15,6 +15,7 @@ from pathlib import Path
 from gateway.errors import Usage
 from gateway.store import sql
 from gateway.store.credentials import SqlCredentials
+from gateway.store.exports import Exports
 from gateway.store.interface import Reader, Writer
 from gateway.store.migrate import REVISION, migrate_sqlite, stored_revision
 from gateway.store.reader import SqlReader
@@ -42,6 +43,7 @@ class SqliteStore:
         self._closed = False
         self.credentials = SqlCredentials(self._write_connection, self._read_connection)
         self.signing_keys = SigningKeys(self._write_connection, self._read_connection)
+        self.exports = Exports(self._write_connection, self._read_connection)
         self.subscriptions = Subscriptions(self._write_connection, self._read_connection)
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Tables for bulk exports: what was asked for, and its files."""
+"""Tables for bulk exports: what was asked for, and what its files are."""
 
 from __future__ import annotations
 
@@ -15,4 +15,10 @@ TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")  # in order 
 
 
 def upgrade() -> None:
-    """To be filled by whoever adds these tables."""
+    texts = [sa.Column(name, TEXT, nullable=False) for name in ("id", "client", "recipient", "request", "asked")]
+    times = [sa.Column(name, INTEGER, nullable=False, autoincrement=False) for name in ("created", "expires", "moment")]
+    work = [sa.Column(name, TEXT, nullable=False) for name in ("progress", "state", "files", "worker")]
+    leased = sa.Column("leased", INTEGER, nullable=False, autoincrement=False)
+    op.create_table("bulk_export", *texts, *times, *work, leased, sa.PrimaryKeyConstraint("id"))
+    op.create_index("bulk_export_open", "bulk_export", ["state", "created", "id"])
+    op.create_index("bulk_export_expires", "bulk_export", ["expires"])
