@@ -74,8 +74,12 @@ class PostgresPending:
         self._ask(self._questions(UNDER_THE_LOCK, self._take(UNDER_THE_LOCK)))
 
     def finish(self, *, more: bool) -> None:
-        """Writes all that wait, the last position, and commits. `more`: whoever prepares the last rows has some, though none wait yet."""
-        if more or self._kept or self._rows:
+        """Writes all that wait, the last position, and commits. `more`: whoever prepares the last rows has some, though none wait yet.
+
+        A moment that was given (a tick) counts though nothing is written: without the lock, the last one that is
+        stored might be lower than another process's by now, and what comes after it be taken for older.
+        """
+        if more or self._kept or self._rows or self._positions.given:
             before = self._questions(BEFORE_THE_LOCK, self._take(BEFORE_THE_LOCK))
             self._positions.take(self._ask([*before, *self._positions.questions()]))
             for prepare in self._prepare:

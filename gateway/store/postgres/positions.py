@@ -31,6 +31,11 @@ class PostgresPositions:
             self._others_have(self._link.execute(sql.LAST_POSITION).fetchone())
         return self.settled(self.next())
 
+    @property
+    def given(self) -> bool:
+        """Was any given in this transaction?"""
+        return self._count > 0
+
     def questions(self) -> list[Question]:
         """What takes the lock; the last answer is for `take`."""
         return [] if self.locked else [(_LOCK, (self._link.number(b"position"),)), (sql.LAST_POSITION, ())]
