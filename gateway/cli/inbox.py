@@ -11,7 +11,11 @@ import typer
 from gateway.cli.options import Config, Data, Json, opened
 
 if TYPE_CHECKING:
-    from gateway.store.interface import Filter, Input, Reader
+    from collections.abc import Iterator
+
+    from gateway.pipeline import Configuration
+    from gateway.pipeline.received import Outcome
+    from gateway.store.interface import Filter, Input, Reader, Store
 
 app = typer.Typer(help="The inbox and the quarantine: list, show, replay.", no_args_is_help=True)
 
@@ -23,12 +27,13 @@ Since = Annotated[
         "--since", metavar="DATE", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Received since 2026-03-20, or 2026-03-20T14:30:00 (UTC)."
     ),
 ]
-Mrn = Annotated[str, typer.Option("--mrn", metavar="NUMBER", help="Naming this client or visit number.")]
+Mrn = Annotated[str, typer.Option("--mrn", metavar="NUMBER", help="About the client with this record number.")]
+Visit = Annotated[str, typer.Option("--visit", metavar="NUMBER", help="About the visit with this number.")]
 Contains = Annotated[str, typer.Option("--contains", metavar="TEXT", help="Whose bytes contain this text.")]
 Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many, the newest.")]
 
 
-def _filter(state: str, feed: str, since: datetime | None, mrn: str, contains: str, limit: int | None) -> Filter:
+def _filter(state: str, feed: str, since: datetime | None, numbers: tuple[str, ...], contains: str, limit: int | None) -> Filter:
     from gateway.errors import Usage
     from gateway.records.times import microseconds
     from gateway.store.interface import Filter
@@ -36,7 +41,7 @@ def _filter(state: str, feed: str, since: datetime | None, mrn: str, contains: s
     if state and state not in ("processed", "quarantined", "duplicate"):
         raise Usage(f"there is no state {state!r}", advice="It is processed, quarantined or duplicate.")
     after = microseconds(since.replace(tzinfo=UTC)) if since else None
-    return Filter(state=state, feed=feed, since=after, identifier=mrn, contains=contains.encode(), limit=limit)
+    return Filter(state=state, feed=feed, since=after, identifiers=tuple(filter(None, numbers)), contains=contains.encode(), limit=limit)
 
 
 def message_json(row: Input) -> dict[str, Any]:
@@ -65,6 +70,7 @@ def list_messages(
     feed: Feed = "",
     since: Since = None,
     mrn: Mrn = "",
+    visit: Visit = "",
     contains: Contains = "",
     limit: Limit = None,
     as_json: Json = False,
@@ -73,7 +79,7 @@ def list_messages(
     import orjson
 
     with opened(data, config) as (store, _), store.reading() as reader:
-        rows = [message_json(row) for row in reader.messages(_filter(state, feed, since, mrn, contains, limit))]
+        rows = [message_json(row) for row in reader.messages(_filter(state, feed, since, (mrn, visit), contains, limit))]
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
         return
@@ -109,9 +115,14 @@ def replay(
     feed: Feed = "",
     since: Since = None,
     mrn: Mrn = "",
+    visit: Visit = "",
     contains: Contains = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
 ) -> None:
-    """Take messages through the journey again, from their raw bytes, with today's mappings and configuration."""
+    """Take messages through the journey again, from their raw bytes, with today's mappings and configuration.
+
+    Nothing is sent to anybody again: the sender had its answer. Records get a new version only where the result differs.
+    """
     import time
 
     from gateway.pipeline.rebuild import replay_all
@@ -123,12 +134,31 @@ def replay(
             if numbers:
                 chosen = [_one(reader, number).id for number in sorted(set(numbers))]
             else:
-                chosen = sorted(row.id for row in reader.messages(_filter(state, feed, since, mrn, contains, None)))
-        for number, outcome in replay_all(store, chosen, time.time_ns() // 1000, configuration_of(settings, store)):
+                chosen = sorted(row.id for row in reader.messages(_filter(state, feed, since, (mrn, visit), contains, None)))
+        now, configuration = time.time_ns() // 1000, configuration_of(settings, store)
+        done = _tried(store, chosen, now, configuration) if dry_run else replay_all(store, chosen, now, configuration)
+        for number, outcome in done:
             refused = refused or outcome.state == "quarantined"
             typer.echo(f"{number} {outcome.state}{f': {outcome.error}' if outcome.error else ''}")
     if refused:
         raise typer.Exit(1)
+
+
+def _tried(store: Store, numbers: list[int], now: int, configuration: Configuration) -> Iterator[tuple[int, Outcome]]:
+    """Each message replayed by itself and taken back; what it would change is printed below what would come of it."""
+    from gateway.pipeline.trial import try_replay
+
+    for number in numbers:
+        trial = try_replay(store, number, now, configuration)
+        if trial is None:
+            continue
+        yield number, trial.outcome
+        for record in trial.records:
+            typer.echo(f"    {record.how:<8} {record.reference}")
+        for moved in trial.transitions:
+            typer.echo(f"    transition {moved.id}: {moved.before or 'none'} -> {moved.after}")
+        if not trial.records and not trial.transitions:
+            typer.echo("    nothing would change")
 
 
 def _one(reader: Reader, number: int) -> Input:

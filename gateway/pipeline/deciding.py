@@ -63,5 +63,5 @@ def _holds(body: Json, by: str, before: list[Json], standing: Json) -> bool:
 
 def decisions(reader: Reader, transition: str, limit: int | None = None) -> list[Json]:
     """What was decided about a transition, newest first: the decisions as they were taken, with `by`, and `at` in microseconds UTC."""
-    found = reader.messages(Filter(state="processed", identifier=transition, limit=limit))
+    found = reader.messages(Filter(state="processed", identifiers=(transition,), limit=limit))
     return [{**orjson.loads(each.raw), "by": each.about["by"], "at": each.received} for each in found if each.kind == "decision"]

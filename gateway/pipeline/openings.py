@@ -41,7 +41,7 @@ def opening_input(agency: str, opening: Opening, by: str) -> Received:
 
 def opening_now(reader: Reader, agency: str) -> Opening:
     """An agency's newest word on itself. One that never said anything is open."""
-    newest = next(reader.messages(Filter(state="processed", identifier=opening_name(agency), limit=1)), None)
+    newest = next(reader.messages(Filter(state="processed", identifiers=(opening_name(agency),), limit=1)), None)
     return Opening(open=True) if newest is None else read_opening(orjson.loads(newest.raw))
 
 

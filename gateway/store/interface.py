@@ -245,7 +245,7 @@ class Filter(NamedTuple):
     feed: str = ""
     since: int | None = None
     control_id: str = ""
-    identifier: str = ""
+    identifiers: tuple[str, ...] = ()  # MRNs and visit numbers, each of which it must name
     contains: bytes = b""
     limit: int | None = None
     before: int | None = None  # only inputs with a lower id

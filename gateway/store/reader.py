@@ -148,7 +148,7 @@ class SqlReader:
             ("i.feed = ?", filter.feed),
             ("i.received >= ?", filter.since),
             ("i.control_id = ?", filter.control_id),
-            ("i.id IN (SELECT input FROM input_identifier WHERE value = ?)", filter.identifier),
+            *(("i.id IN (SELECT input FROM input_identifier WHERE value = ?)", one) for one in filter.identifiers),
             (sql.CONTAINS, filter.contains),
             ("i.id < ?", filter.before),
         ):

@@ -62,8 +62,8 @@ def test_a_quarantined_input_is_tried_anew_under_its_own_row() -> None:
             assert writer.refused("st-mary", "1", an_input().digest) is None
             assert writer.accepted("st-mary", "1", an_input().digest) == replace(an_input(answer=b"AA"), id=number, identifiers=("new",))
         with store.reading() as reader:
-            assert [found.id for found in reader.messages(Filter(identifier="new"))] == [number]
-            assert list(reader.messages(Filter(identifier="old"))) == []
+            assert [found.id for found in reader.messages(Filter(identifiers=("new",)))] == [number]
+            assert list(reader.messages(Filter(identifiers=("old",)))) == []
 
 
 def test_a_duplicate_is_a_light_row_that_names_the_original_and_shows_its_bytes() -> None:
@@ -94,12 +94,12 @@ def test_messages_are_found_by_everything_that_a_filter_names() -> None:
         assert found(Filter(feed="lakeside")) == [two]
         assert found(Filter(since=200)) == [three, two]
         assert found(Filter(control_id="2")) == [two]
-        assert found(Filter(identifier="m1")) == [two, one]
+        assert found(Filter(identifiers=("m1",))) == [two, one]
         assert found(Filter(contains=b"\xff")) == [one]
         assert found(Filter(contains=b"MSH|", limit=1)) == [two]
         assert found(Filter(before=two)) == [one]
-        assert found(Filter(identifier="m1", feed="st-mary")) == [one]
-        assert found(Filter(identifier="nobody")) == []
+        assert found(Filter(identifiers=("m1",), feed="st-mary")) == [one]
+        assert found(Filter(identifiers=("nobody",))) == []
 
 
 def test_messages_are_read_as_they_are_asked_for() -> None:

@@ -349,4 +349,4 @@ def test_text_that_postgresql_cannot_hold_is_found_again_and_what_was_received_i
             assert found is not None
             assert (found.raw, found.identifiers, found.control_id) == (b"a\0b", ("m\0",), "a\u2400b")
         with store.reading() as reader:
-            assert len(list(reader.messages(Filter(identifier="m\0", contains=b"\0")))) == 1
+            assert len(list(reader.messages(Filter(identifiers=("m\0",), contains=b"\0")))) == 1

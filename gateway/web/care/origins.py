@@ -87,7 +87,7 @@ def messages_of(reader: Reader, records: Records, transition: Mapping[str, Any],
         found |= {one.id: one for one in named if one.id not in found}
     mine = {f"{one.get('system')}|{one.get('value')}" for one in client.get("identifiers") or ()}
     for value in sorted({str(one.get("value")) for one in client.get("identifiers") or () if one.get("value")}):
-        for one in reader.messages(Filter(state="processed", identifier=value, limit=_AT_MOST)):
+        for one in reader.messages(Filter(state="processed", identifiers=(value,), limit=_AT_MOST)):
             if one.id not in found and not mine.isdisjoint(_people(one, _profile(one, feeds), identify)):
                 found[one.id] = one
     found |= {one.id: one for one in _answers(reader, transition)}
@@ -96,7 +96,7 @@ def messages_of(reader: Reader, records: Records, transition: Mapping[str, Any],
 
 def _answers(reader: Reader, transition: Mapping[str, Any]) -> Iterator[Input]:
     """What people and the policy decided about the transition, and what the agencies whose turn it was wrote of its Tasks."""
-    yield from reader.messages(Filter(state="processed", identifier=transition["id"], limit=_AT_MOST))
+    yield from reader.messages(Filter(state="processed", identifiers=(transition["id"],), limit=_AT_MOST))
     for agency in sorted({one["agency"] for one in transition.get("assignments") or () if one["agency"]}):
         said = reader.messages(Filter(state="processed", feed=f"agency/{agency}", contains=transition["id"].encode(), limit=_AT_MOST))
         yield from (one for one in said if one.about.get("type") == "Task")
