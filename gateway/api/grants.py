@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from gateway.fhir import search
+from gateway.fhir import compartment, search
 from gateway.smart.access import Caller, require
-from gateway.smart.scopes import Constraint, Interaction
+from gateway.smart.scopes import COMPARTMENT, Constraint, Interaction
 
 Json = dict[str, Any]
 
@@ -25,15 +25,28 @@ class Grant(NamedTuple):
     def narrowing(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """(index name, values) of which a record within the grant has one each: what a search asks the index for beforehand. It only spares looking
         at records in vain; `opens` decides."""
-        return ()
+        patients = {value for constraint in self.constraints for name, value in constraint if name == COMPARTMENT}
+        confined = len(patients) == 1 and all(any(name == COMPARTMENT for name, _ in constraint) for constraint in self.constraints)
+        if not confined:
+            return ()
+        (patient,) = patients
+        if self.type == "Patient":
+            return (("_id", (patient.removeprefix("Patient/"),)),)
+        known = search.parameters(self.type).get("patient")
+        return (("patient", (patient,)),) if known is not None and known.indexed else ()
 
     def opens(self, resource: Json) -> bool:
         """Whether this record is within the grant. A constraint that cannot be understood opens nothing."""
         return not self.constraints or any(self._meets(resource, each) for each in self.constraints)
 
     def _meets(self, resource: Json, constraint: Constraint) -> bool:
-        asked = [search.criterion(self.type, name, value) for name, value in constraint]
-        return all(one is not None and search.matches(resource, one) for one in asked)
+        return all(self._holds(resource, name, value) for name, value in constraint)
+
+    def _holds(self, resource: Json, name: str, value: str) -> bool:
+        if name == COMPARTMENT:
+            return compartment.holds(value, resource)
+        asked = search.criterion(self.type, name, value)
+        return asked is not None and search.matches(resource, asked)
 
 
 def grant(caller: Caller, type: str, interaction: Interaction) -> Grant:

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from gateway.fhir import elements
-from gateway.fhir.references import PATIENT
+from gateway.fhir import compartment
 from gateway.privacy import disclosure
 from gateway.privacy.labels import CONFIDENTIALITY, coding_of
 from gateway.privacy.notice import consents_of
@@ -69,7 +68,7 @@ Audit = Callable[[Disclosure], None]
 def shown(resources: Iterable[Json]) -> Shown:
     """What there is to tell of resources as somebody was shown them."""
     listed = list(resources)
-    patients = {patient for one in listed for patient in _patients(one)}
+    patients = {patient for one in listed for patient in compartment.patients(one)}
     consents = {consent for one in listed for consent in consents_of(one)}
     return Shown(tuple(_versioned(one) for one in listed), patients=tuple(sorted(patients)), consents=tuple(sorted(consents)))
 
@@ -77,16 +76,6 @@ def shown(resources: Iterable[Json]) -> Shown:
 def _versioned(resource: Json) -> str:
     version = resource.get("meta", {}).get("versionId")
     return f"{resource['resourceType']}/{resource['id']}" + (f"/_history/{version}" if version else "")
-
-
-def _patients(resource: Json) -> list[str]:
-    """The Patients that a resource is about; a Patient is about itself."""
-    kind = resource["resourceType"]
-    if kind == "Patient":
-        return [f"Patient/{resource['id']}"]
-    found = [one.get("actor") if kind == "Appointment" else one for one in elements.values(resource, PATIENT.get(kind, "").removesuffix("[]"))]
-    named = (elements.relative(str(one.get("reference", ""))) for one in found if isinstance(one, dict))
-    return [reference for reference in named if reference.startswith("Patient/")]
 
 
 def event_of(disclosed: Disclosure, recorded: datetime, gateway: str) -> Json:

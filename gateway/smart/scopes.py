@@ -23,6 +23,12 @@ Interaction = Literal["c", "r", "u", "d", "s"]
 Constraint = tuple[tuple[str, str], ...]
 """Search parameters that a record must meet, all of them: (("category", "laboratory"),). Empty: no constraint."""
 
+COMPARTMENT = "_compartment"
+"""In a constraint: the record belongs to this Patient ("Patient/…"). It is no search parameter; a patient scope is turned into it."""
+
+NAMED = ("openid", "fhirUser", "profile", "launch", "launch/patient", "offline_access", "online_access")
+"""The named scopes that an app may be registered for."""
+
 VERSION_1 = {"read": "rs", "write": "cud", "*": "cruds"}
 
 _TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")  # RFC 6749 section 3.3, scope-token

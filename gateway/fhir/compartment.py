@@ -1,0 +1,37 @@
+"""Which records are one patient's. http://hl7.org/fhir/R4/compartmentdefinition-patient.html, by subject, patient, for and the like. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.fhir import elements
+from gateway.fhir.references import PATIENT
+
+Json = dict[str, Any]
+
+SHARED = frozenset({"Practitioner", "PractitionerRole", "Organization", "Location", "HealthcareService", "Medication"})
+"""Types that are no patient's, and that a patient's records refer to."""
+
+
+def has(type: str) -> bool:
+    """Whether records of this type may be a patient's."""
+    return type in ("Patient", "Provenance", "Device") or type in PATIENT
+
+
+def holds(patient: str, resource: Json) -> bool:
+    """Whether the record is this patient's ("Patient/…"), or a Device that is nobody's."""
+    return patient in patients(resource) or (resource.get("resourceType") == "Device" and "patient" not in resource)
+
+
+def patients(resource: Json) -> list[str]:
+    """The Patients ("Patient/…") that a resource is about; a Patient is about itself."""
+    kind = resource["resourceType"]
+    if kind == "Patient":
+        return [f"Patient/{resource['id']}"]
+    found = elements.values(resource, _ELEMENTS.get(kind, PATIENT.get(kind, "").replace("[]", "")))
+    named = (elements.relative(str(one.get("reference", ""))) for one in found if isinstance(one, dict))
+    return [reference for reference in named if reference.startswith("Patient/")]
+
+
+_ELEMENTS = {"Appointment": "participant.actor", "Provenance": "target", "Device": "patient"}
+"""Where it stands otherwise than the table of writes has it."""
