@@ -105,6 +105,10 @@ class View:
         )
         return [seen(one) for one in found if one.body is not None]
 
+    def transition(self, id: str) -> TransitionRow | None:
+        """A transition, also a withdrawn one (`body` None)."""
+        return self._reader.transition(self.recipient, id)
+
     def feed(self, after: int, limit: int) -> list[TransitionRow]:
         """Transitions whose last change that this recipient may see lies after a position."""
         return self._reader.feed(self.recipient, after, limit)

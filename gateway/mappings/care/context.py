@@ -32,3 +32,8 @@ class CareContext:
 def task_id(identify: Identify, transition: str, number: int) -> str:
     """The id of the Task of a transition's assignment `number` (1, 2, …)."""
     return identify("Task", f"{transition}|task|{number}")
+
+
+def flag_id(identify: Identify, transition: str, code: str) -> str:
+    """The id of the Flag that a transition's flag is told by."""
+    return identify("Flag", f"{transition}|flag|{code}")

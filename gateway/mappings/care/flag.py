@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.mappings.care import narrative as words
+from gateway.mappings.care.context import flag_id
 from gateway.mappings.care.scene import Scene
 from gateway.records.statements import Json
 from transitions.model import Flag
@@ -44,7 +45,7 @@ def flag(scene: Scene, raised: Flag) -> Json:
     """One Flag."""
     return {
         "resourceType": "Flag",
-        "id": scene.identify("Flag", f"flag|{raised.code}"),
+        "id": flag_id(scene.context.identify, scene.transition.id, raised.code),
         "text": words.narrative(
             words.paragraph(f"{TEXT[raised.code]}, since {scene.time(raised.since)}."),
             words.items(evidence.text for evidence in raised.evidence),
