@@ -48,7 +48,7 @@ def data(tmp_path: Path) -> Path:
 
 def profile(folder: Path, units: str, others: str = "[]") -> None:
     (folder / "gateway.toml").write_text(
-        f'[[feed]]\nname = "st-mary"\nsending_facility = "STMARY"\ntimezone = "America/Chicago"\npsychiatric_units = {units}\nother_units = {others}\n'
+        f'[[feed]]\nname = "st-mary"\nsending_facility = "STMARY"\npsychiatric_units = {units}\nother_units = {others}\n'
     )
 
 
