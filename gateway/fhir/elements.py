@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 Json = dict[str, Any]
@@ -56,6 +56,22 @@ def relative(reference: str) -> str:
     """ "Type/id" of a relative literal reference, "" when it is another kind."""
     matched = RELATIVE.match(reference)
     return f"{matched[1]}/{matched[2]}" if matched else ""
+
+
+def relinked(resource: Json, names: Mapping[str, str]) -> Json:
+    """The resource with what its references name replaced by `names`; a `urn:` among these wherever it stands as a whole value (a uri, an id of
+    another entry: http://hl7.org/fhir/R4/http.html#trules). The given one is not changed."""
+    return dict(_relinked(resource, names, "")) if names else resource
+
+
+def _relinked(value: Any, names: Mapping[str, str], element: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _relinked(child, names, name) for name, child in value.items()}
+    if isinstance(value, list):
+        return [_relinked(child, names, element) for child in value]
+    if isinstance(value, str) and (element == "reference" or value.startswith("urn:")):
+        return names.get(value, value)
+    return value
 
 
 def codings(concept: Any) -> list[Json]:

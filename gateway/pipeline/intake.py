@@ -58,12 +58,12 @@ def take(writer: Writer, received: Received, now: int, configuration: Configurat
         again = writer.refused(understood.feed, understood.control_id, digest)
         if again is not None:  # the receipt that a rebuild will find is the first one
             understood = understand(received, again.received, configuration)
-    row = _row(received, understood, now, again)
+    row = row_of(received, understood, now, again)
     try:
         if understood.error is not None:
             raise understood.error
         if received.kind in WRITES and again is None:
-            _check_version(writer, received)
+            check_version(writer, received)
         translation = understood.translate()
     except GatewayError as error:
         if received.kind in WRITES and again is None:
@@ -75,7 +75,7 @@ def take(writer: Writer, received: Received, now: int, configuration: Configurat
     return _accept(writer, row, understood, translation, reports, now, configuration)
 
 
-def _row(received: Received, understood: Understood, now: int, again: Input | None) -> Input:
+def row_of(received: Received, understood: Understood, now: int, again: Input | None) -> Input:
     """The inbox's row, or what it shall say from now on where the input is taken `again`."""
     about = {**received.about, BOUND: received.feed} if received.kind == "hl7v2" and received.feed else received.about
     return Input(
@@ -101,7 +101,7 @@ def _accept(
     answer = first or understood.acknowledge("AA", reports, "", now)
     told = writer.told(row.id) if row.id else []
     row = replace(row, event=translation.heading.event or row.event, state="processed", answer=answer)
-    number = _store(writer, row)
+    number = store_input(writer, row)
     touched: list[int] = []
     if row.kind == OPENING:
         remember_opening(writer, replace(row, id=number))
@@ -120,7 +120,7 @@ def _quarantine(writer: Writer, row: Input, understood: Understood, error: Gatew
         code, severity = "AA", "W"
     answer = understood.acknowledge(code, [Report(error.location, error.condition, severity, words)], words, now)
     told = writer.told(row.id) if row.id else []
-    number = _store(writer, replace(row, state="quarantined", answer=answer, error=words, location=error.location))
+    number = store_input(writer, replace(row, state="quarantined", answer=answer, error=words, location=error.location))
     if told:
         writer.put_statements(number, {})
         _refold(writer, set(told), now, configuration)
@@ -156,10 +156,11 @@ def _keep_whole(writer: Writer, received: Received, now: int, configuration: Con
         understood = not_understood(received)
     again = again or writer.refused(understood.feed, understood.control_id, hashlib.sha256(received.raw).digest())
     fault = GatewayError("The gateway failed on this message; it is kept and will be looked at", advice="Nothing has to be sent again.")
-    return _quarantine(writer, _row(received, understood, now, again), understood, fault, now, configuration)
+    return _quarantine(writer, row_of(received, understood, now, again), understood, fault, now, configuration)
 
 
-def _store(writer: Writer, row: Input) -> int:
+def store_input(writer: Writer, row: Input) -> int:
+    """Write the inbox's row; its number."""
     if row.id:
         writer.settle_input(row)
         return row.id
@@ -187,16 +188,19 @@ def _repeat(writer: Writer, received: Received, understood: Understood, first: I
     return Outcome(number, "duplicate", first.answer)
 
 
-def _check_version(writer: Writer, received: Received) -> None:
-    """If-Match against the version that the writer of it sees now."""
-    wanted = received.about.get("if-match")
-    if not wanted:
+def check_version(writer: Writer, received: Received) -> None:
+    """What a write was made against: the version that its sender sees now (`if-match`), or that there is none for anybody (`if-none-match`)."""
+    wanted, absent = received.about.get("if-match"), received.about.get("if-none-match")
+    if not wanted and not absent:
         return
-    head = _head(writer, received.about.get("recipient", ALL), received.about["type"], received.about["id"])
-    if head is None or str(head.number) != wanted:
+    type, id = received.about["type"], received.about["id"]
+    if absent and _head(writer, ALL, type, id) is not None:
+        raise Conflict("It exists by now", location=f"{type}/{id}", advice="Search again.")
+    head = _head(writer, received.about.get("recipient", ALL), type, id)
+    if wanted and (head is None or str(head.number) != wanted):
         raise Conflict(
             "it has changed since it was read",
-            location=f"{received.about['type']}/{received.about['id']}",
+            location=f"{type}/{id}",
             advice="Read it again, decide again, and send the new version in If-Match.",
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
@@ -17,6 +17,7 @@ from gateway.pipeline.configuration import Configuration
 from gateway.pipeline.faults import where
 from gateway.pipeline.intake import attempt
 from gateway.pipeline.received import Outcome, Received
+from gateway.pipeline.together import attempt_together
 from gateway.pipeline.unanswered import look_again
 from gateway.store.interface import Busy, Change, Store, Writer
 
@@ -74,8 +75,13 @@ class Journey:
     def submit(self, received: Received) -> Future[Outcome]:
         """Take an input. The future is done after the commit that holds it; it raises `Unavailable` when nothing was taken."""
         if received.kind != "hl7v2":
-            received = replace(received, about={**received.about, "request": uuid.uuid4().hex})
+            received = _numbered(received)
         return self.run(lambda writer, now: attempt(writer, received, now, self._configuration))
+
+    def submit_together(self, writes: Sequence[Received]) -> Future[list[Outcome]]:
+        """Take several REST writes in one transaction, all or none. The future raises what the first that is refused is refused for."""
+        numbered = [_numbered(each) for each in writes]
+        return self.run(lambda writer, now: attempt_together(writer, numbered, now, self._configuration))
 
     def wake(self) -> Future[int]:
         """Look again at every partition whose time has come; how many there were (at most a group's worth: call until 0)."""
@@ -181,6 +187,11 @@ class Journey:
             job.future.set_result(value)
         if any(job.news for job, _ in done):
             self._on_commit()
+
+
+def _numbered(received: Received) -> Received:
+    """With a name of its own, by which the inbox tells it from another of the same bytes."""
+    return replace(received, about={**received.about, "request": uuid.uuid4().hex})
 
 
 def _refuse(group: list[_Job], reason: Unavailable) -> None:

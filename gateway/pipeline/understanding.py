@@ -173,7 +173,7 @@ def _fhir(received: Received, now: int, configuration: Configuration) -> Underst
         repeatable=False,
     )
     try:
-        body = parse(received.raw)
+        body = {} if about.get("method") == "DELETE" else parse(received.raw)
     except GatewayError as error:
         understood.error = error
         return understood

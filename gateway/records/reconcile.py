@@ -183,7 +183,7 @@ def _by_key(key: str) -> Json:
 
 
 def _deleted(about: list[Said]) -> bool:
-    """Whether the last word on the person is that the record is to be deleted (A29)."""
+    """Whether the last word is that the record is to be deleted: A29 of a person, DELETE of what somebody keeps here."""
     return bool(about) and about[-1].statement.facts.get("effect") == "delete"
 
 
@@ -297,6 +297,8 @@ def _owned(name: str, group: list[Said], patient: str, stays: tuple[StayRecord, 
     kind = group[0].statement.kind
     if kind in ("claim", "decision"):
         return [Owned(dict(each.statement.own or {}), (each.source,), dict(each.statement.facts)) for each in group]
+    if _deleted(group):
+        return []
     resource = overlay(group)
     facts: dict[str, object] = {}
     for each in group:

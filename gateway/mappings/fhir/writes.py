@@ -1,20 +1,23 @@
 """REST writes by agencies and coordinators -> statements. Pure.
 
-    POST PUT PATCH Appointment      appointment, booked by the agency
-    POST Communication              contact
-    PUT PATCH Task                  claim
-    POST PUT Consent                consent
+    POST PUT PATCH DELETE Appointment       appointment, booked by the agency
+    POST PUT PATCH DELETE Communication     contact
+    PUT PATCH Task                          claim
+    POST PUT PATCH Consent                  consent
 
 A write refers to the gateway's own ids. The person is named by the key `urn:gateway:id:Patient|<id>`, the stay by `facts["encounter"]`
 ("Encounter/<id>"): whoever folds resolves them by the id. The subject's key is `about["key"]`, minted by the API when the resource is created and
 kept as its identifier (`own_system`), so that a later PUT by the same organization finds it and a rebuild makes the same id.
 
 `about` (of the inbox row): method, type, id, client, role, organization, recipient, if-match, key; for PATCH also patch, the text that was sent: the
-body is then the patched resource, made from the version that if-match names, so that a rebuild need not know that version.
+body is then the patched resource, made from the version that if-match names, so that a rebuild need not know that version. A DELETE has no body: its
+`patient` ("Patient/…") says whose it was. `references` (JSON) says what the body's references turned out to name, where that had to be found out:
+entries of the same transaction by their fullUrl, search results, addresses below our own base.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,14 +53,17 @@ def person_key(reference: str) -> str:
 
 
 def translate_write(body: Json, about: Mapping[str, str], received: int, identify: Identify) -> Translation:
-    """What one write says. `body` is the resource; `received` in microseconds, the commit's time.
+    """What one write says. `body` is the resource, {} of a DELETE; `received` in microseconds, the commit's time.
 
     What the caller may write of a Task is asked before (`check_claim`), against the version that `about["if-match"]` then pins.
     """
     kind, by = about["type"], about["organization"] if about["role"] == "agency" else ""
     sender = f"{about['role']}/{about['organization'] or about['client']}"
     heading = Heading(sender, "", f"{about['method']} {kind}", "", received, "commit")
-    if kind == "Task":
+    body = elements.relinked(body, json.loads(about.get("references", "{}")))
+    if about["method"] == "DELETE":
+        statement = Statement(_KINDS[kind], (about["key"],), (person_key(about["patient"]),), facts={"effect": "delete"})
+    elif kind == "Task":
         statement = _claim(about["id"], body, by)
     elif kind in _KINDS:
         statement = _own(kind, body, about["key"], by)
