@@ -34,6 +34,7 @@ class SubscriptionRow:
     again: tuple[int, ...] = ()  # events that are to be sent again
     failures: int = 0  # since the last success
     failing_since: int | None = None
+    since: int = 0  # changes after this position are its events
     sent: int = 0  # when the endpoint last took something
     due: int | None = None  # when there is something to do
     lease: int = 0  # until when somebody does it

@@ -303,6 +303,7 @@ subscription = _table(
     _column("again", _text),  # JSON array
     _column("failures"),
     _column("failing_since", null=True),
+    _column("since"),  # a position
     _column("sent"),
     _column("due", null=True),
     _column("lease"),

@@ -5,9 +5,7 @@
 WATCHED = "SELECT DISTINCT recipient FROM subscription WHERE status <> 'off'"
 """Whose changes are wanted by somebody."""
 ADD_CHANGE = "INSERT INTO outbox (position, recipient, transition, was, became) VALUES (?, ?, ?, ?, ?)"
-OUTBOX = (
-    "SELECT o.position, r.name, o.transition, o.was, o.became FROM outbox o JOIN recipient r ON r.id = o.recipient ORDER BY o.position LIMIT ?"
-)
+OUTBOX = "SELECT o.position, r.name, o.transition, o.was, o.became FROM outbox o JOIN recipient r ON r.id = o.recipient ORDER BY o.position LIMIT ?"
 ANY_CHANGE = "SELECT 1 FROM outbox LIMIT 1"
 DROP_CHANGES = "DELETE FROM outbox WHERE position <= ?"
 
@@ -15,7 +13,7 @@ DROP_CHANGES = "DELETE FROM outbox WHERE position <= ?"
 
 COLUMNS = (
     "id, client, recipient, status, resource, headers, created, updated, patience, number, error, events, delivered, again, failures, "
-    "failing_since, sent, due, lease"
+    "failing_since, since, sent, due, lease"
 )
 _NAMES = COLUMNS.split(", ")
 ADD = f"INSERT INTO subscription ({COLUMNS}) VALUES ({', '.join('?' for _ in _NAMES)})"  # noqa: S608 - constants
@@ -24,7 +22,8 @@ GET = f"SELECT {COLUMNS} FROM subscription WHERE id = ?"  # noqa: S608 - constan
 ALL = f"SELECT {COLUMNS} FROM subscription ORDER BY created, id"  # noqa: S608 - constants
 OF_CLIENT = f"SELECT {COLUMNS} FROM subscription WHERE client = ? ORDER BY created, id"  # noqa: S608 - constants
 OF_RECIPIENT = f"SELECT {COLUMNS} FROM subscription WHERE recipient = ? AND status <> 'off' ORDER BY id"  # noqa: S608 - constants
-DROP = ("DELETE FROM subscription_event WHERE subscription = ?", "DELETE FROM subscription WHERE id = ?")
+DROP_EVENTS = "DELETE FROM subscription_event WHERE subscription = ?"
+DROP = "DELETE FROM subscription WHERE id = ?"
 DUE = f"SELECT {COLUMNS} FROM subscription WHERE due <= ? AND lease <= ? ORDER BY due, id LIMIT ?"  # noqa: S608 - constants
 LEASE = "UPDATE subscription SET lease = ? WHERE id = ? AND lease = ?"
 """One row for whoever comes first."""

@@ -12,6 +12,7 @@ import orjson
 from gateway.store import subscription_sql as sql
 from gateway.store.connection import Connection
 from gateway.store.outbox import Changed, Decide, EventRow, Revise, SubscriptionRow
+from gateway.store.sql import LAST_POSITION
 
 MARGIN = 5_000_000
 """Microseconds that a lease lasts beyond its subscription's patience."""
@@ -49,7 +50,7 @@ class Subscriptions:
         """Adds it. What is committed from now on to its recipient's view is put into the outbox."""
         with self._writing() as connection:
             self._locks.writers(connection)
-            connection.execute(sql.ADD, _values(row))
+            connection.execute(sql.ADD, _values(replace(row, since=_last_position(connection))))
 
     def get(self, id: str) -> SubscriptionRow | None:
         """One, None where there is none."""
@@ -71,15 +72,18 @@ class Subscriptions:
             if row is None or (lease is not None and row.lease != lease):
                 return None
             changed = change(row)
+            if row.status == "off" != changed.status:
+                changed = replace(changed, since=_last_position(connection))
             connection.execute(sql.SET, (*_values(changed)[1:], id))
         return changed
 
     def delete(self, id: str) -> bool:
         """It and its events. False: there was none."""
         with self._writing() as connection:
-            connection.execute(sql.GET + self._locks.for_update, (id,)).fetchone()  # a fan-out under way ends first, so that it leaves no event behind
-            events, subscription = (connection.execute(statement, (id,)) for statement in sql.DROP)
-            return subscription.rowcount > 0
+            # a fan-out under way ends first, so that it leaves no event behind
+            connection.execute(sql.GET + self._locks.for_update, (id,)).fetchone()
+            connection.execute(sql.DROP_EVENTS, (id,))
+            return connection.execute(sql.DROP, (id,)).rowcount > 0
 
     def fan_out(self, decide: Decide, now: int, limit: int) -> int:
         with self._reading() as looking:
@@ -93,7 +97,8 @@ class Subscriptions:
             standing = {name: self._of_recipient(connection, name) for name in recipients}
             counted: dict[str, SubscriptionRow] = {}
             for change in changes:
-                for row, detail in decide(standing[change.recipient], change):
+                watching = [row for row in standing[change.recipient] if row.since < change.position]
+                for row, detail in decide(watching, change):
                     row = counted.get(row.id, row)
                     counted[row.id] = row = replace(row, events=row.events + 1, due=_sooner(row, now))
                     connection.execute(sql.ADD_EVENT, EventRow(row.id, row.events, change.transition, change.position, now, detail))
@@ -162,6 +167,11 @@ class Subscriptions:
             return connection.execute(sql.DROP_ENDPOINT, (client, prefix)).rowcount > 0
 
 
+def _last_position(connection: Connection) -> int:
+    row = connection.execute(LAST_POSITION).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def _sooner(row: SubscriptionRow, now: int) -> int | None:
     """When a subscription with a new event is due: at once, unless it waits after a failure, or sends nothing in its status."""
     if row.status != "active" or row.failures:
@@ -188,6 +198,7 @@ def _values(row: SubscriptionRow) -> tuple[Any, ...]:
         orjson.dumps(row.again).decode(),
         row.failures,
         row.failing_since,
+        row.since,
         row.sent,
         row.due,
         row.lease,

@@ -38,7 +38,7 @@ def upgrade() -> None:
         _text("again"),
         _number("failures"),
         _number("failing_since", null=True),
-        _number("sent"),
+        *(_number(name) for name in ("since", "sent")),
         _number("due", null=True),
         _number("lease"),
         sa.PrimaryKeyConstraint("id"),
