@@ -97,8 +97,8 @@ class _Assessment:
             return self._closed(*closed, (), bookings)
         assignments = route(self.stay, self.named, self.alone, course.tracked_since)
         by_length = self.policy.typical_stay_days if course.by_length else None
-        flags = before_discharge(self.stay, self.answer, bookings, days, course.since, by_length)
-        flags = owned(flags, whose(assignments[-1]), course.anchor, days.last_visit_day, True, self.policy, self.clock)
+        raised = before_discharge(self.stay, self.answer, bookings, days, course.since, by_length)
+        flags = owned(raised, whose(assignments[-1]), course.anchor, days.last_visit_day, True, self.policy, self.clock)
         idle = "Until the client leaves, only news or a decision changes this."
         return self._say("anticipated", bookings, assignments, course.since, tuple(flags), course.anchor or course.since, idle=idle)
 
@@ -112,8 +112,8 @@ class _Assessment:
             return self._closed(*how.closed, how.breaks, bookings)
         assignments = route(stay, self.named, self.alone, self.course.tracked_since, how.breaks)
         done = Done.of(how, bookings, all_bookings, self.follow_ups, self.contacts, assignments)
-        flags = after_discharge(stay, how, self.ended, self.answer, bookings, self.contacts, done, days, policy, self.clock)
-        flags = owned(flags, whose(assignments[-1]), how.anchor, days.last_visit_day, False, policy, self.clock)
+        raised = after_discharge(stay, how, self.ended, self.answer, bookings, self.contacts, done, days, policy, self.clock)
+        flags = owned(raised, whose(assignments[-1]), how.anchor, days.last_visit_day, False, policy, self.clock)
         return self._say("open", bookings, assignments, how.opened, tuple(flags), due(how, done, days, policy))
 
     def _closed(self, closed_as: ClosedAs, at: datetime, breaks: tuple[closing.Break, ...], bookings: tuple[Booking, ...]) -> Transition:

@@ -8,9 +8,8 @@ that is reported as kept counts when its start has come.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import cast, get_args
+from typing import NamedTuple, cast, get_args
 
 from transitions.contacts import are_enough, attempts, reached_at
 from transitions.course import Course
@@ -25,8 +24,7 @@ _ENDED_BY_AGENCY = {"unable to contact": "unable-to-contact", "left region": "le
 """What an agency may say as the reason of a failed Task so that it closes the transition (any case, hyphens or spaces)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """A discharged stay with what is known of the time after it."""
 
     stay: Stay
@@ -37,8 +35,7 @@ class Case:
     policy: Policy
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(NamedTuple):
     """A time in which the client was somebody else's: the Task is ended at `until`, and a new one begins at `resume`."""
 
     until: datetime
@@ -46,8 +43,7 @@ class Break:
     resume: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How a discharged stay's transition stands. Moments in UTC."""
 
     anchor: datetime  # the discharge from which the clocks run
@@ -58,8 +54,7 @@ class Standing:
     emergency: Visit | None = None  # the first emergency visit that nobody has answered
 
 
-@dataclass(frozen=True, slots=True)
-class _Spell:
+class _Spell(NamedTuple):
     anchor: datetime
     opened: datetime
     until: datetime | None

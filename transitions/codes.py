@@ -53,6 +53,7 @@ class Vocabulary:
     def __init__(self, sets: Mapping[str, CodeSet]) -> None:
         self._sets = tuple((name, *_compiled(each)) for name, each in sets.items())
         self._remembered: dict[Code, Meaning] = {}
+        self._together: dict[tuple[Code, ...], frozenset[str]] = {}
 
     def meaning(self, code: Code) -> Meaning:
         """The meaning of one code or text."""
@@ -61,6 +62,15 @@ class Vocabulary:
             if len(self._remembered) >= _REMEMBERED:
                 self._remembered.clear()
             found = self._remembered[code] = self._read(code)
+        return found
+
+    def sets(self, codes: tuple[Code, ...]) -> frozenset[str]:
+        """The sets that any of the codes falls into; for a stay's diagnoses, which many stays have alike."""
+        found = self._together.get(codes)
+        if found is None:
+            if len(self._together) >= _REMEMBERED:
+                self._together.clear()
+            found = self._together[codes] = frozenset().union(*(self.meaning(each).sets for each in codes))
         return found
 
     def _read(self, code: Code) -> Meaning:

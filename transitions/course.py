@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from transitions.dispositions import Disposition
 from transitions.model import Stay
@@ -12,8 +11,7 @@ from transitions.policy import Policy
 from transitions.windows import Clock, local_day, start_of_day, utc
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(NamedTuple):
     """What the stay's own messages come to. All moments in UTC."""
 
     phase: Literal["anticipated", "discharged", "void"]

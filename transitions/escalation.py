@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from transitions.describe import next_step
+from transitions.describe import clears, next_step
+from transitions.flags import Raised
 from transitions.model import Assignment, Flag, FlagCode, Owner
 from transitions.policy import Policy
 from transitions.windows import Clock, after
@@ -35,29 +36,29 @@ def whose(turn: Assignment) -> str | None:
 
 
 def owned(
-    flags: Iterable[Flag], agency: str | None, anchor: datetime | None, last_visit_day: str, anticipated: bool, policy: Policy, clock: Clock
+    raised: Iterable[Raised], agency: str | None, anchor: datetime | None, last_visit_day: str, anticipated: bool, policy: Policy, clock: Clock
 ) -> Iterator[Flag]:
     """The flags, each with owner, due time (UTC) and next step. `anchor`: the discharge, expected or real; None where nobody knows when."""
-    for flag in flags:
-        due = _due(flag, anchor, anticipated, policy)
-        owner = _owner(flag, agency, due, clock)
-        yield Flag(flag.code, flag.since, flag.evidence, flag.clears, owner, due, next_step(flag.code, last_visit_day))
+    for code, since, evidence in raised:
+        due = _due(code, since, anchor, anticipated, policy)
+        owner = _owner(code, agency, due, clock)
+        yield Flag(code, since, evidence, clears(code, last_visit_day), owner, due, next_step(code, last_visit_day))
 
 
-def _owner(flag: Flag, agency: str | None, due: datetime, clock: Clock) -> Owner:
-    mine = _OWNERS.get(flag.code, "agency" if agency is not None else "coordinator")
-    if mine == "coordinator" or flag.code in MISSED_DEADLINES or clock.passed(due):
+def _owner(code: FlagCode, agency: str | None, due: datetime, clock: Clock) -> Owner:
+    mine = _OWNERS.get(code, "agency" if agency is not None else "coordinator")
+    if mine == "coordinator" or code in MISSED_DEADLINES or clock.passed(due):
         return "coordinator"
     return mine
 
 
-def _due(flag: Flag, anchor: datetime | None, anticipated: bool, policy: Policy) -> datetime:
+def _due(code: FlagCode, since: datetime, anchor: datetime | None, anticipated: bool, policy: Policy) -> datetime:
     """A visit is to be booked by the time at which the client is to have been contacted; on the ward, before the client leaves."""
-    if flag.code in MISSED_DEADLINES:
-        return flag.since
-    soon = after(flag.since, policy.pick_up)
-    if flag.code not in _SCHEDULING:
+    if code in MISSED_DEADLINES:
+        return since
+    soon = after(since, policy.pick_up)
+    if code not in _SCHEDULING:
         return soon
     if anticipated:
-        return after(flag.since, policy.first_contact) if anchor is None else anchor
+        return after(since, policy.first_contact) if anchor is None else anchor
     return soon if anchor is None else max(soon, after(anchor, policy.first_contact))

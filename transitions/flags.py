@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from transitions.closing import Standing
 from transitions.contacts import attempts, reached_at
 from transitions.contacts import evidence as contact_evidence
-from transitions.describe import clears
 from transitions.dispositions import UNKNOWN, Disposition
 from transitions.follow_up import CLEARING, Booking
-from transitions.model import Answer, Assignment, Contact, Evidence, Flag, FlagCode, FollowUp, Stay
+from transitions.model import Answer, Assignment, Contact, Evidence, FlagCode, FollowUp, Stay
 from transitions.policy import Policy
 from transitions.routing import UNANSWERED, is_picked_up
 from transitions.windows import END_OF_TIME, Clock, after, local_day, start_of_day, utc
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """The days after a discharge, in UTC. Day 0 is the day of discharge; END_OF_TIME where nobody knows when it will be."""
 
     first_day: datetime  # day 1 begins
@@ -45,8 +43,7 @@ def relevant(bookings: Sequence[Booking], days: Window) -> tuple[Booking, ...]:
     return tuple(each for each in bookings if each.kind != "other" and (each.start is None or each.start >= days.first_day))
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """What has been done for the client since the discharge. Moments in UTC."""
 
     kept: datetime | None  # the first visit that was kept
@@ -91,9 +88,17 @@ def due(how: Standing, done: Done, days: Window, policy: Policy) -> datetime | N
     return min(deadlines, default=None)
 
 
+class Raised(NamedTuple):
+    """A flag as it is raised: whose it is, until when and what to do about it is `escalation`'s to say."""
+
+    code: FlagCode
+    since: datetime
+    evidence: tuple[Evidence, ...]
+
+
 def before_discharge(
     stay: Stay, answer: Answer, bookings: Sequence[Booking], days: Window, since: datetime, by_length: int | None = None
-) -> Iterator[Flag]:
+) -> Iterator[Raised]:
     """The flags while the discharge is expected: what can still be mended on the ward. `by_length`: for stays usually last so many days."""
     why = stay.expectation_evidence or _said(stay, "the discharge is expected")
     if by_length is not None:
@@ -113,25 +118,26 @@ def after_discharge(
     days: Window,
     policy: Policy,
     clock: Clock,
-) -> Iterator[Flag]:
+) -> Iterator[Raised]:
     """The flags of an open transition."""
     why = stay.discharge_evidence or _said(stay, "discharged")
     if done.kept is None:
         yield from _scheduling(bookings, days, how.opened, why)
-        yield from _missed(bookings, how.opened)
-        yield from _outcome_unknown(bookings)
+        if bookings:
+            yield from _missed(bookings, how.opened)
+            yield from _outcome_unknown(bookings)
     yield from _overdue(how, contacts, done, days, why, policy, clock)
     if disposition.against_advice and done.kept is None:
-        yield _flag("left-against-advice", how.opened, why)
+        yield Raised("left-against-advice", how.opened, why)
     if how.emergency is not None and how.emergency.admitted is not None:
         found = how.emergency.evidence or (Evidence("Emergency visit", f"Encounter/{how.emergency.id}"),)
-        yield _flag("emergency-return", utc(how.emergency.admitted), found)
+        yield Raised("emergency-return", utc(how.emergency.admitted), found)
     if how.lapsed is not None and not done.reached and done.kept is None:
-        yield _flag("arrival-not-seen", how.lapsed, why)
+        yield Raised("arrival-not-seen", how.lapsed, why)
     if disposition == UNKNOWN:
-        yield _flag("disposition-unknown", how.opened, why)
+        yield Raised("disposition-unknown", how.opened, why)
     elif disposition.review:
-        yield _flag("disposition-unknown", how.opened, (Evidence(f"Disposition: {disposition.words}; a person should look"), *why))
+        yield Raised("disposition-unknown", how.opened, (Evidence(f"Disposition: {disposition.words}; a person should look"), *why))
     yield from _uncertain(stay, answer, how.opened)
 
 
@@ -143,28 +149,28 @@ def _overdue(
     why: tuple[Evidence, ...],
     policy: Policy,
     clock: Clock,
-) -> Iterator[Flag]:
+) -> Iterator[Raised]:
     """What should have happened by now: these rise by the clock, and none of them ends by it."""
     turn = done.unanswered
     if turn is not None:
         since = after(max(how.opened, turn.since), policy.pick_up)
         if clock.passed(since):
-            yield _flag("not-picked-up", since, (Evidence(f"No answer from {turn.agency} to assignment {turn.number}"), *why))
+            yield Raised("not-picked-up", since, (Evidence(f"No answer from {turn.agency} to assignment {turn.number}"), *why))
     if not done.reached:
         since = max(how.opened, after(how.anchor, policy.first_contact))
         if clock.passed(since):
-            yield _flag("no-contact", since, (*contact_evidence(attempts(contacts, how.anchor)), *why))
+            yield Raised("no-contact", since, (*contact_evidence(attempts(contacts, how.anchor)), *why))
     if done.kept is None or done.kept >= days.visit_end:
         since = max(how.opened, days.visit_end)
         if clock.passed(since):
-            yield _flag("no-follow-up-7-days", since, why)
+            yield Raised("no-follow-up-7-days", since, why)
     if done.kept is None or done.kept >= days.measure_end:
         since = max(how.opened, days.measure_end)
         if clock.passed(since):
-            yield _flag("no-follow-up-30-days", since, why)
+            yield Raised("no-follow-up-30-days", since, why)
 
 
-def _scheduling(bookings: Sequence[Booking], days: Window, opened: datetime, why: tuple[Evidence, ...]) -> Iterator[Flag]:
+def _scheduling(bookings: Sequence[Booking], days: Window, opened: datetime, why: tuple[Evidence, ...]) -> Iterator[Raised]:
     """Nothing booked, booked too late, or booked of unknown kind. A booking that is too late is a flag of its own, in the other's place."""
     ours = [each for each in bookings if each.kind == "mental-health"]
     standing = [each for each in ours if each.state == "standing"]
@@ -174,15 +180,15 @@ def _scheduling(bookings: Sequence[Booking], days: Window, opened: datetime, why
     since = max((moment for moment, _ in lost), default=opened)
     if standing:
         told = min(each.told for each in standing)
-        yield _flag("follow-up-too-late", max(opened, since, told), standing[0].evidence, days.last_visit_day)
+        yield Raised("follow-up-too-late", max(opened, since, told), standing[0].evidence)
     else:
         evidence = (*(piece for _, each in lost for piece in each.evidence), *why)
-        yield _flag("no-follow-up-scheduled", max(opened, since), evidence, days.last_visit_day)
+        yield Raised("no-follow-up-scheduled", max(opened, since), evidence)
     unknown = [each for each in bookings if each.kind == "unknown" and each.follow_up.status in CLEARING and each.start is not None]
     if unknown:
         told = min(each.told for each in unknown)
         which = ((Evidence("what is to be confirmed", each.follow_up.reference), *each.follow_up.evidence) for each in unknown)
-        yield _flag("kind-unconfirmed", max(opened, told), tuple(piece for pieces in which for piece in pieces))
+        yield Raised("kind-unconfirmed", max(opened, told), tuple(piece for pieces in which for piece in pieces))
 
 
 def _lost_at(booking: Booking) -> Iterator[datetime]:
@@ -193,36 +199,32 @@ def _lost_at(booking: Booking) -> Iterator[datetime]:
         yield booking.elapsed
 
 
-def _missed(bookings: Sequence[Booking], opened: datetime) -> Iterator[Flag]:
+def _missed(bookings: Sequence[Booking], opened: datetime) -> Iterator[Raised]:
     """A missed visit, until another is booked after it."""
     missed = [each for each in bookings if each.state == "missed" and each.kind == "mental-health"]
     if missed:
         last = max(missed, key=lambda each: (utc(each.follow_up.recorded), each.follow_up.reference))
         standing = [each.start for each in bookings if each.state == "standing" and each.start is not None]
         if not any(last.start is None or start > last.start for start in standing):
-            yield _flag("missed-appointment", max(opened, utc(last.follow_up.recorded)), last.evidence)
+            yield Raised("missed-appointment", max(opened, utc(last.follow_up.recorded)), last.evidence)
 
 
-def _outcome_unknown(bookings: Sequence[Booking]) -> Iterator[Flag]:
+def _outcome_unknown(bookings: Sequence[Booking]) -> Iterator[Raised]:
     unknown = [each for each in bookings if each.state == "outcome-unknown"]
     if unknown:
         since = min(each.elapsed for each in unknown if each.elapsed is not None)
-        yield _flag("outcome-unknown", since, tuple(piece for each in unknown for piece in each.evidence))
+        yield Raised("outcome-unknown", since, tuple(piece for each in unknown for piece in each.evidence))
 
 
-def _uncertain(stay: Stay, answer: Answer, opened: datetime) -> Iterator[Flag]:
+def _uncertain(stay: Stay, answer: Answer, opened: datetime) -> Iterator[Raised]:
     if answer == "undecided":
-        yield _flag("service-unknown", opened, _said(stay, "no sign of the kind of stay"))
+        yield Raised("service-unknown", opened, _said(stay, "no sign of the kind of stay"))
     about = (*stay.client.identity_uncertain, *stay.uncertain)
     if stay.tie:
         about = (*about, Evidence("A discharge and its cancellation bear the same time; the discharge stands"))
     if about:
         since = [utc(each) for each in (stay.client.identity_uncertain_since, stay.uncertain_since) if each is not None]
-        yield _flag("identity-uncertain", max(opened, min(since, default=opened)), about)
-
-
-def _flag(code: FlagCode, since: datetime, evidence: tuple[Evidence, ...], last_visit_day: str = "") -> Flag:
-    return Flag(code, since, evidence, clears(code, last_visit_day))
+        yield Raised("identity-uncertain", max(opened, min(since, default=opened)), about)
 
 
 def _said(stay: Stay, words: str) -> tuple[Evidence, ...]:

@@ -6,9 +6,8 @@ Only mental-health follow-up on a day after the day of discharge counts. Of an u
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from transitions.model import Code, Decision, Evidence, FollowUp, FollowUpState, FollowUpSummary
 from transitions.policy import Policy
@@ -27,8 +26,7 @@ _INPATIENT = frozenset({"IMP", "ACUTE", "NONAC", "EMER", "PRENC", "OBSENC"})
 _PASSED_OVER = frozenset({"entered-in-error"})
 
 
-@dataclass(frozen=True, slots=True)
-class Booking:
+class Booking(NamedTuple):
     """A follow-up as read: what kind it is and what it comes to at the moment of assessment. Moments in UTC."""
 
     follow_up: FollowUp
@@ -82,6 +80,8 @@ def read(
 
 def summary(bookings: Sequence[Booking]) -> FollowUpSummary:
     """The state of follow-up: kept, else the next visit that stands, else what became of the latest."""
+    if not bookings:
+        return _NOTHING
     for wanted, name in _ORDER:
         chosen = [each for each in bookings if each.state == wanted and each.kind == "mental-health"]
         if chosen:
@@ -91,6 +91,7 @@ def summary(bookings: Sequence[Booking]) -> FollowUpSummary:
     return FollowUpSummary("none", evidence=tuple(piece for each in unknown for piece in each.evidence))
 
 
+_NOTHING = FollowUpSummary("none")
 _ORDER: tuple[tuple[State, FollowUpState], ...] = (
     ("kept", "kept"),
     ("standing", "booked"),

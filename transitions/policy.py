@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -122,6 +122,12 @@ class Agency:
     payers: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
 
+    @property
+    def is_anywhere(self) -> bool:
+        """Whether it serves clients wherever they live, chosen by what they are."""
+        has_area = self.postal_codes or self.counties
+        return not has_area and bool(self.payers or self.languages or self.ages != (None, None))
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -159,6 +165,7 @@ class Policy:
     mental_health_service_codes: tuple[tuple[str, str], ...] = MENTAL_HEALTH_SERVICE_CODES
     suicide_risk: str = "93374-7"  # LOINC: the C-SSRS screener's risk, in words
     suicide_risk_items: tuple[str, ...] = ("93249-1", "93250-9", "93269-9")  # LOINC: intent, plan, behaviour in three months; "yes" is high risk
+    by_id: Mapping[str, Agency] = field(init=False, repr=False, compare=False)
     areas: Areas = field(init=False, repr=False, compare=False)
     vocabulary: Vocabulary = field(init=False, repr=False, compare=False)
     is_mental_health_service: Callable[[str], bool] = field(init=False, repr=False, compare=False)
@@ -176,7 +183,9 @@ class Policy:
             "measured": self.measured,
         }
         patterns = [(agency.id, pattern) for agency in self.agencies for pattern in agency.postal_codes]
-        object.__setattr__(self, "areas", Areas(patterns))
+        counties = [(agency.id, county) for agency in self.agencies for county in agency.counties]
+        object.__setattr__(self, "by_id", {agency.id: agency for agency in self.agencies})
+        object.__setattr__(self, "areas", Areas(patterns, counties, [agency.id for agency in self.agencies if agency.is_anywhere]))
         object.__setattr__(self, "vocabulary", Vocabulary(sets))
         object.__setattr__(self, "is_mental_health_service", matcher(self.mental_health_service_words))
         object.__setattr__(self, "is_other_service", matcher(self.other_service_words))

@@ -80,6 +80,8 @@ def _diagnosis_signs(stay: Stay, leading: list[Code], policy: Policy) -> Iterato
         for name in sorted(meaning(code).sets):
             if name in _SIGNS:
                 yield f"diagnosis {code.code or code.text}: {_SIGNS[name]}"
+    if not policy.vocabulary.sets(stay.diagnoses) & _IN_ANY_PLACE:
+        return
     for code in stay.diagnoses:
         for name in sorted(meaning(code).sets & _IN_ANY_PLACE):
             yield f"diagnosis {code.code or code.text}: {_SIGNS[name]}"

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from transitions.closing import INPATIENT
 from transitions.dispositions import Disposition
-from transitions.model import Code, FollowUp, Observation, Stay, Tier
+from transitions.model import FollowUp, Observation, Stay, Tier
 from transitions.policy import Policy
 from transitions.windows import after, local_day, utc
 
@@ -53,7 +53,7 @@ def reasons(stay: Stay, disposition: Disposition, has_appointment: bool, follow_
 
 
 def _reasons(stay: Stay, disposition: Disposition, has_appointment: bool, follow_ups: Sequence[FollowUp], policy: Policy) -> Iterator[str]:
-    said = _said(stay, policy)
+    said = policy.vocabulary.sets(stay.diagnoses + stay.reasons)  # wherever they stand
     if stay.observations and _suicide_risk(stay, policy):
         yield SUICIDE_RISK
     if "self-harm" in said:
@@ -72,15 +72,6 @@ def _reasons(stay: Stay, disposition: Disposition, has_appointment: bool, follow
         yield SCHIZOPHRENIA
     if _is_short(stay, policy):
         yield SHORT_STAY
-
-
-def _said(stay: Stay, policy: Policy) -> set[str]:
-    """The sets that the stay's diagnoses and reasons fall into, wherever they stand."""
-    found: set[str] = set()
-    codes: tuple[Code, ...] = (*stay.diagnoses, *stay.reasons)
-    for code in codes:
-        found |= policy.vocabulary.meaning(code).sets
-    return found
 
 
 def _suicide_risk(stay: Stay, policy: Policy) -> bool:

@@ -11,7 +11,6 @@ then is said by a decision of the policy, taken at that moment: so a turn that h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from operator import itemgetter
 
@@ -132,6 +131,12 @@ def _events(stay: Stay, breaks: Iterable[Break]) -> Iterator[tuple[datetime, Cla
         yield each.until, each
 
 
+def _passed_over(stay: Stay) -> frozenset[tuple[str, str]]:
+    """(turn, agency) of those that took nobody when their turn would have begun, and have not answered all the same."""
+    closed = {(each.value, each.about) for each in stay.decisions if each.what == PASSED_OVER and each.about not in stay.referred_to}
+    return frozenset(closed - {(str(each.number), each.agency) for each in stay.claims})
+
+
 class _Ledger:
     """The turns while they are told, one event after the other."""
 
@@ -140,8 +145,7 @@ class _Ledger:
         self._named = named
         self._alone = alone
         self._answered = any(each.agency not in ("", COORDINATOR) for each in stay.claims)
-        closed = {(each.value, each.about) for each in stay.decisions if each.what == PASSED_OVER and each.about not in stay.referred_to}
-        self._passed_over = closed - {(str(each.number), each.agency) for each in stay.claims}
+        self._passed_over = _passed_over(stay) if stay.decisions else frozenset[tuple[str, str]]()
         self._tried: set[str] = set()
         self._turns: list[Assignment] = []
         self._next(since)
@@ -183,7 +187,7 @@ class _Ledger:
                 return  # a late word on a Task that has ended
             self._end(at, "routed", "cancelled")
             self._start(agency, at, "it answered for this client")
-        self._turns[-1] = replace(self._turns[-1], status=claim.status, reason=claim.reason)
+        self._turns[-1] = self._turns[-1]._replace(status=claim.status, reason=claim.reason)
         if claim.status in _GIVEN_BACK and agency is not None and (concluded is None or at < concluded):
             self._end(at, _GIVEN_BACK[claim.status], claim.status)
             self._next(at)
@@ -240,4 +244,4 @@ class _Ledger:
 
     def _end(self, until: datetime, ended: str, status: str) -> None:
         last = self._turns[-1]
-        self._turns[-1] = replace(last, until=max(until, last.since), ended=ended, status=status if last.status not in _ENDED else last.status)
+        self._turns[-1] = last._replace(until=max(until, last.since), ended=ended, status=status if last.status not in _ENDED else last.status)

@@ -6,8 +6,8 @@ rules none out, for interpreters exist.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
+from operator import itemgetter
 
 from transitions.model import Client
 from transitions.policy import Agency, Policy
@@ -18,27 +18,13 @@ def serving(client: Client, day: date, policy: Policy) -> tuple[tuple[str, str],
 
     Who speaks the client's language comes first; then the closest area: postal code, county, anywhere; then the order of configuration.
     """
-    found = sorted(_fitting(client, day, policy), key=lambda each: (not each[2], each[0]))
-    return tuple((agency.id, f"{why}, and it speaks {client.language}" if speaks else why) for _, agency, speaks, why in found)
-
-
-def _fitting(client: Client, day: date, policy: Policy) -> Iterator[tuple[int, Agency, bool, str]]:
-    """(distance, agency, whether it speaks the client's language, reason)."""
-    closest: dict[str, str] = {}
-    for name, pattern in policy.areas.serving(client.postal_code):  # the closest first
-        closest.setdefault(name, pattern)
-    ranks = {name: rank for rank, name in enumerate(closest)}
-    for agency in policy.agencies:
-        if agency.id in closest:
-            distance, why = ranks[agency.id], f"it serves postal codes {closest[agency.id]}"
-        elif client.county and _county(client.county) in {_county(each) for each in agency.counties}:
-            distance, why = len(closest), f"it serves {client.county}"
-        elif not agency.postal_codes and not agency.counties and (agency.payers or agency.languages or agency.ages != (None, None)):
-            distance, why = len(closest) + 1, "it serves clients like this one wherever they live"
-        else:
-            continue
+    found = []
+    for distance, name, why in policy.areas.near(client.postal_code, client.county):
+        agency = policy.by_id[name]
         if _takes(agency, client, day):
-            yield distance, agency, _same(client.language, agency.languages), why
+            found.append((not _speaks(agency, client), distance, name, why))
+    found.sort(key=itemgetter(0, 1))
+    return tuple((name, why if deaf else f"{why}, and it speaks {client.language}") for deaf, _, name, why in found)
 
 
 def _takes(agency: Agency, client: Client, day: date) -> bool:
@@ -53,9 +39,5 @@ def _takes(agency: Agency, client: Client, day: date) -> bool:
     return not agency.payers or not payers or any(wanted.casefold() in payer for wanted in agency.payers for payer in payers)
 
 
-def _same(language: str, spoken: tuple[str, ...]) -> bool:
-    return bool(language) and language.casefold() in {each.casefold() for each in spoken}
-
-
-def _county(name: str) -> str:
-    return name.casefold().removesuffix("county").strip()
+def _speaks(agency: Agency, client: Client) -> bool:
+    return bool(client.language) and client.language.casefold() in {each.casefold() for each in agency.languages}

@@ -212,7 +212,7 @@ def transition(record: PersonRecord | None = None, stay: StayRecord | None = Non
         psychiatric_reasons=("unit BHU",),
         since=discharged,
     )
-    return replace(base, **change)
+    return base._replace(**change)
 
 
 def booked(name: str = "visit-1") -> FollowUp:

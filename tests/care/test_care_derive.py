@@ -411,7 +411,7 @@ def test_no_markup_of_a_message_reaches_a_narrative(words: list[str]) -> None:
         stay_record(parts=[condition("c", "F33.2", diagnosis)], hospital=hospital),
         patient=people.patient(communication=[{"language": {"text": language}}]),
     )
-    flags = tuple(replace(flag, clears=reason, evidence=(people.Evidence(diagnosis),)) for flag in transition().flags)
+    flags = tuple(flag._replace(clears=reason, evidence=(people.Evidence(diagnosis),)) for flag in transition().flags)
     found = derived(record, transition(record, reasons=(reason,), flags=flags))
     for resource in found:
         if "text" not in resource:

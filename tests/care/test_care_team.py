@@ -184,7 +184,7 @@ def members(team: Json) -> list[str]:
 def test_the_agency_is_a_member_once_it_has_accepted_and_until_it_is_somebody_elses_turn() -> None:
     first = Assignment(1, "river-cmhc", at("2026-11-20T11:00:00"), "", until=at("2026-11-22T11:00:00"), ended="routed", status="accepted")
     second = Assignment(2, "oak-cmhc", at("2026-11-22T11:00:00"), "", status="requested")
-    assert "Organization/river-cmhc" not in members(derived(assignments=(replace(first, status="requested"),)))
+    assert "Organization/river-cmhc" not in members(derived(assignments=(first._replace(status="requested"),)))
     team = derived(assignments=(first, second))
     assert [(one["member"]["display"], one["period"]) for one in team["participant"] if "cmhc" in one["member"]["reference"]] == [
         ("River Community Mental Health", {"start": "2026-11-20T11:00:00-06:00", "end": "2026-11-22T11:00:00-06:00"})

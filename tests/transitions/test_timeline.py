@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -72,5 +71,5 @@ def test_any_timeline_is_in_order_and_says_the_same_of_what_came_in_another(stay
     entries = timeline(found)
     assert [entry.at for entry in entries] == sorted(entry.at for entry in entries)
     assert all(entry.text for entry in entries)
-    turned = replace(found, follow_ups=found.follow_ups[::-1], contacts=found.contacts[::-1])
+    turned = found._replace(follow_ups=found.follow_ups[::-1], contacts=found.contacts[::-1])
     assert timeline(turned) == entries

@@ -152,7 +152,7 @@ HELD = Stay("", "", CLIENT, "", CHICAGO, "discharged", DISCHARGED, discharged=DI
 
 def said(transition: Transition | None) -> Transition | None:
     """The answer alone, without what was given."""
-    return None if transition is None else replace(transition, follow_ups=(), contacts=(), stay=Stay("", "", CLIENT, "", "", "planned", DISCHARGED))
+    return None if transition is None else transition._replace(follow_ups=(), contacts=(), stay=Stay("", "", CLIENT, "", "", "planned", DISCHARGED))
 
 
 def codes_of(transition: Transition | None) -> set[str]:
