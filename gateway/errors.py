@@ -29,7 +29,7 @@ class GatewayError(Exception):
 
     `status` is the HTTP status, `issue` the OperationOutcome issue type (http://hl7.org/fhir/ValueSet/issue-type),
     `acknowledgement` the HL7 v2 acknowledgement code (table 0008), `condition` the code of HL7 table 0357, `challenge` the answer's
-    WWW-Authenticate header ("" for none).
+    WWW-Authenticate header ("" for none), `wait` after how many seconds to ask again (0: the same would be refused then, too).
     """
 
     status: ClassVar[int] = 500
@@ -38,14 +38,16 @@ class GatewayError(Exception):
     exit_code: ClassVar[int] = 1
     default_condition: ClassVar[str] = "207"
     default_challenge: ClassVar[str] = ""
+    default_wait: ClassVar[int] = 0
 
-    def __init__(self, message: str, *, location: str = "", advice: str = "", condition: str = "", challenge: str = "") -> None:
+    def __init__(self, message: str, *, location: str = "", advice: str = "", condition: str = "", challenge: str = "", wait: int = 0) -> None:
         super().__init__(message)
         self.message = message
         self.location = location
         self.advice = advice
         self.condition = condition or self.default_condition
         self.challenge = challenge or self.default_challenge
+        self.wait = wait or self.default_wait
 
     def __str__(self) -> str:
         where = f" (at {self.location})" if self.location else ""
@@ -117,13 +119,13 @@ class TooLarge(GatewayError):
 class TooMany(GatewayError):
     """Beyond a stated rate."""
 
-    status, issue, acknowledgement = 429, "throttled", "AR"
+    status, issue, acknowledgement, default_wait = 429, "throttled", "AR", 1
 
 
 class Unavailable(GatewayError):
     """The store cannot commit now. Nothing was taken; send again later."""
 
-    status, issue, acknowledgement = 503, "transient", "AR"
+    status, issue, acknowledgement, default_wait = 503, "transient", "AR", 1
 
 
 class Usage(GatewayError):

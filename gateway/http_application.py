@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
     from gateway.api.services import Services
+    from gateway.api.traffic import Bounds
     from gateway.instance import Gateway
+    from gateway.settings import HttpSettings
 
 
 def application(gateway: Gateway) -> FastAPI:
@@ -31,17 +33,20 @@ def application(gateway: Gateway) -> FastAPI:
     from gateway.api.metrics import FeedMetrics
     from gateway.api.router import api
     from gateway.api.services import Limits, Services
+    from gateway.api.traffic import Traffic
     from gateway.pipeline.audit_trail import AuditTrail
     from gateway.smart import access, discovery, endpoints, signing
+    from gateway.smart.cors import Origins
     from gateway.smart.jwks import KeySets
     from gateway.web import pages
 
     store, settings = gateway.store, gateway.settings
+    traffic = Traffic(bounds_of(settings.http))
     trail = AuditTrail(gateway.journey, gateway.clock)
     services = Services(
         store=store,
         journey=gateway.journey,
-        authenticate=lambda header: access.authenticate(header, store.credentials, time.time()),
+        authenticate=lambda header: traffic.caller(lambda: access.authenticate(header, store.credentials, time.time())),
         identify=gateway.configuration.identify,
         base_url=gateway.base_url,
         key=store.installation_key(),
@@ -72,8 +77,21 @@ def application(gateway: Gateway) -> FastAPI:
     )
     app.include_router(api(services))
     app.include_router(pages.pages(shown))
-    guard(app, services.registry)
+    guard(app, services.registry, traffic, Origins(store.credentials, time.monotonic))
     return app
+
+
+def bounds_of(settings: HttpSettings) -> Bounds:
+    """What is taken at most, as configured."""
+    from gateway.api.rates import Rate
+    from gateway.api.traffic import Bounds
+
+    return Bounds(
+        client=Rate(settings.client_rate, settings.client_burst),
+        address=Rate(settings.address_rate, settings.address_burst),
+        requests=settings.max_requests,
+        requests_of_client=settings.max_client_requests,
+    )
 
 
 def hl7v2_senders(services: Services) -> Callable[[Request], None]:
@@ -110,6 +128,8 @@ def hl7v2_requests(gateway: Gateway) -> Callable[[bytes, Request], Awaitable[byt
 async def serving_http(gateway: Gateway, bound: socket.socket) -> AsyncIterator[None]:
     import uvicorn
 
+    from gateway.http_connections import ConnectionBounds, protocol
+
     class Server(uvicorn.Server):
         """Leaves signals to whoever runs the gateway."""
 
@@ -125,6 +145,10 @@ async def serving_http(gateway: Gateway, bound: socket.socket) -> AsyncIterator[
         access_log=False,
         server_header=False,
         lifespan="off",
+        http=protocol(ConnectionBounds(connections=settings.max_connections)),
+        ws="none",
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=5,
         ssl_certfile=settings.tls_certificate or None,
         ssl_keyfile=settings.tls_key or None,

@@ -37,7 +37,7 @@ class StoreSettings(_Section):
 
 
 class HttpSettings(_Section):
-    """Where HTTP listens, and what links call it."""
+    """Where HTTP listens, what links call it, and what it takes at most, in each process. A rate is in requests a second, and 0 is without limit."""
 
     listen: str = "127.0.0.1:8080"
     base_url: str = ""
@@ -45,6 +45,14 @@ class HttpSettings(_Section):
     tls_key: str = ""
     tls_client_ca: str = ""
     max_body: int = Field(default=16 * 1024 * 1024, gt=0)
+    client_rate: float = Field(default=500, ge=0)
+    client_burst: int = Field(default=5_000, gt=0)
+    address_rate: float = Field(default=50, ge=0)
+    address_burst: int = Field(default=500, gt=0)
+    max_requests: int = Field(default=1_000, gt=0)
+    max_client_requests: int = Field(default=100, gt=0)
+    max_connections: int = Field(default=2_000, gt=0)
+    trusted_proxies: list[str] = ["127.0.0.1", "::1"]
 
 
 class MllpSettings(_Section):
@@ -256,6 +264,9 @@ _WORDS = {
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
     "greater_than": "must be above 0",
+    "greater_than_equal": "must be 0 or more",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
     "missing": "is missing",
     "string_pattern_mismatch": "must be lower-case letters, digits, dots and dashes",
 }

@@ -70,8 +70,8 @@ def failure(error: GatewayError) -> FhirResponse:
     headers = {}
     if error.challenge:
         headers["WWW-Authenticate"] = error.challenge
-    if error.status in (429, 503):
-        headers["Retry-After"] = "1"
+    if error.wait:
+        headers["Retry-After"] = str(error.wait)
     return FhirResponse(outcome.of_error(error), error.status, headers)
 
 

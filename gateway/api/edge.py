@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 import structlog
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,9 +13,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.answers import failure, plain_failure
+from gateway.api.traffic import Bounded, Traffic
 from gateway.errors import GatewayError
+from gateway.smart import refusals as oauth
+from gateway.smart.cors import Cors
 
 log = structlog.get_logger(__name__)
+
+_OAUTH = "/oauth/"
 
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -21,36 +28,49 @@ SECURITY_HEADERS = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
 )
-"""Added where an answer does not say otherwise itself (HTML pages state their own policy)."""
+"""Added where an answer does not say otherwise itself: HTML pages state their own policy, and what may be kept says so."""
+
+HSTS = (b"strict-transport-security", b"max-age=31536000")
+"""Over TLS alone (RFC 6797 section 7.2)."""
 
 _KNOWN = {
     400: ("structure", "The request is not as HTTP or FHIR write it."),
     404: ("not-found", "There is nothing at this address."),
     405: ("not-supported", "There is no such interaction at this address."),
+    408: ("timeout", "The body did not arrive in time."),
     415: ("not-supported", "A body of this content type is not taken. Send application/fhir+json, or a patch as application/json-patch+json."),
 }
 
 
-def guard(app: FastAPI, registry: CollectorRegistry) -> None:
-    """Put the edge around an app: handlers for every failure, then headers and addresses around all."""
+def guard(app: FastAPI, registry: CollectorRegistry, traffic: Traffic | None = None, origins: Callable[[], Collection[str]] = frozenset) -> None:
+    """Put the edge around an app: handlers for every failure; bounds; what other origins may read (`origins`: those of registered apps); then headers
+    and addresses around all."""
     app.router.redirect_slashes = False  # a redirect would be built from the Host header, which is not trusted
     app.add_exception_handler(GatewayError, _told)
     app.add_exception_handler(StarletteHTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_middleware(Bounded, traffic=traffic or Traffic(), refuse=_refusal)
+    app.add_middleware(Cors, registered=origins)
     app.add_middleware(Edge, answers=Counter("gateway_http_answers", "HTTP answers by status.", ["status"], registry=registry))
 
 
-async def _told(_: Request, error: Exception) -> Response:
+def _refusal(path: str, error: GatewayError) -> Response:
+    """A failure in the form that callers of this address read."""
+    return oauth.refusal(error) if path.startswith(_OAUTH) else failure(error)
+
+
+async def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)
-    return failure(error)
+    return _refusal(request.url.path, error)
 
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException | StarletteHTTPException)
     code, text = _KNOWN.get(error.status_code, ("processing", "The request was refused."))
-    allow = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
-    return plain_failure(error.status_code, code, text, allow)
+    kept = {name: value for name, value in (error.headers or {}).items() if name.lower() in ("allow", "connection")}
+    return plain_failure(error.status_code, code, text, kept)
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
@@ -78,7 +98,8 @@ class Edge:
                 started = True
                 self._answers.labels(str(message["status"])).inc()
                 stated = {name for name, _ in message["headers"]}
-                message = {**message, "headers": [*message["headers"], *(one for one in SECURITY_HEADERS if one[0] not in stated)]}
+                ours = (*SECURITY_HEADERS, HSTS) if scope["scheme"] == "https" else SECURITY_HEADERS
+                message = {**message, "headers": [*message["headers"], *(one for one in ours if one[0] not in stated)]}
             await send(message)
 
         try:

@@ -73,7 +73,7 @@ def _fhir(routes: APIRouter, services: Services) -> None:
 
     async def metadata(request: Request) -> Response:
         check_accept(await call_of(request, services.limits.body))
-        return Response(about, media_type=FHIR_JSON, headers={"Access-Control-Allow-Origin": "*", "Cache-Control": "max-age=300"})
+        return Response(about, media_type=FHIR_JSON, headers={"Cache-Control": "max-age=300"})
 
     async def process_message(request: Request) -> Response:
         caller, call = await _asked(services, request, "$process-message")

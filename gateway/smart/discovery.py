@@ -1,6 +1,6 @@
 """What the authorization server can do: .well-known/smart-configuration (SMART App Launch 2.2, "Conformance"). It says only what there is.
 
-The answer is JSON whatever Accept says, and open to scripts of any origin.
+The answer is JSON whatever Accept says.
 """
 
 from __future__ import annotations
@@ -53,13 +53,8 @@ def router(base_url: str) -> APIRouter:
     routes = APIRouter()
 
     async def configuration() -> Response:
-        return Response(body, media_type="application/json", headers={"Access-Control-Allow-Origin": "*", "Cache-Control": "max-age=300"})
-
-    async def preflight() -> Response:
-        allowed = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "GET, HEAD", "Access-Control-Allow-Headers": "*"}
-        return Response(status_code=204, headers=allowed)
+        return Response(body, media_type="application/json", headers={"Cache-Control": "max-age=300"})
 
     for path in _FORMS:
         routes.add_api_route(path, configuration, methods=["GET", "HEAD"], include_in_schema=path == WELL_KNOWN)
-        routes.add_api_route(path, preflight, methods=["OPTIONS"], include_in_schema=False)
     return routes

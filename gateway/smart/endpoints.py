@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import parse_qsl
 
-import orjson
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -13,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from gateway.errors import Unauthorized, Unavailable
 from gateway.smart import assertions, discovery, server
 from gateway.smart.jwks import KeySets
+from gateway.smart.refusals import refusal
 from gateway.store.interface import Credentials
 
 LARGEST = 65_536  # bytes of a form
@@ -34,7 +34,7 @@ def router(credentials: Credentials, *, base_url: str, clock: Callable[[], float
         except OAuth2Error as error:
             return authorization.handle_response(*error())
         except Unavailable as error:
-            return _unavailable(error)
+            return refusal(error)
 
     async def _key_set(assertion: str) -> str:
         """Fetched here, so that no thread waits for a client's slow server; what does not hold is refused later, in its order."""
@@ -79,9 +79,3 @@ async def _form(request: Request) -> dict[str, str]:
     if len(pairs) != len({name for name, _ in pairs}):
         raise InvalidRequestError("a parameter is given twice")
     return dict(pairs)
-
-
-def _unavailable(error: Unavailable) -> Response:
-    body = {"error": "temporarily_unavailable", "error_description": error.message}
-    headers = {"Cache-Control": "no-store", "Pragma": "no-cache", "Retry-After": "1"}
-    return Response(orjson.dumps(body), error.status, headers, media_type="application/json")

@@ -16,6 +16,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from gateway.errors import GatewayError
 from gateway.smart import access, clients, discovery, endpoints
+from gateway.smart.cors import Cors, Origins
 from gateway.smart.jwks import KeySets
 from gateway.smart.outbound import Reach
 from gateway.store.interface import ClientRow, TokenRow
@@ -103,6 +104,7 @@ class World:
         key_sets = KeySets(clock, self.reach, self.resolve)
         app.include_router(endpoints.router(self.credentials, base_url=BASE, clock=clock, key_sets=key_sets))
         app.include_router(discovery.router(BASE))
+        app.add_middleware(Cors, registered=Origins(self.credentials, clock))
         caller = access.bearer(self.credentials, clock)
 
         @app.get("/fhir/{type}")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+import structlog
+from click.testing import Result
 from fastapi import FastAPI
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -26,6 +28,13 @@ from tests.store.stores import fresh, on_every_store
 
 NOW = 1_795_312_800
 HOUR = 3600
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[..., Result]]:
+    """The command line. A command sets up the log for its own stderr, which ends with it."""
+    yield lambda *arguments: CliRunner().invoke(commands, arguments)
+    structlog.reset_defaults()
 
 
 class Clock:
@@ -174,22 +183,21 @@ def test_the_key_set_is_served_as_json_and_asked_for_anew() -> None:
         assert answer.json() == signer.public_jwks()
 
 
-def test_the_operator_rotates_and_lists_keys(tmp_path: Path) -> None:
+def test_the_operator_rotates_and_lists_keys(tmp_path: Path, run: Callable[..., Result]) -> None:
     data = ["--data", str(tmp_path)]
-    run = CliRunner().invoke
-    assert "no key yet" in run(commands, ["keys", "list", *data]).output
-    first = run(commands, ["keys", "rotate", *data]).stdout.split()[0]
-    second = run(commands, ["keys", "rotate", *data]).stdout.split()[0]
-    listed = json.loads(run(commands, ["keys", "list", "--json", *data]).stdout)
+    assert "no key yet" in run("keys", "list", *data).output
+    first = run("keys", "rotate", *data).stdout.split()[0]
+    second = run("keys", "rotate", *data).stdout.split()[0]
+    listed = json.loads(run("keys", "list", "--json", *data).stdout)
     assert [(row["kid"], row["signs"]) for row in listed] == [(second, True), (first, False)]
-    third = run(commands, ["keys", "rotate", "--compromised", *data]).stdout.split()[0]
-    assert [row["kid"] for row in json.loads(run(commands, ["keys", "list", "--json", *data]).stdout)] == [third]
+    third = run("keys", "rotate", "--compromised", *data).stdout.split()[0]
+    assert [row["kid"] for row in json.loads(run("keys", "list", "--json", *data).stdout)] == [third]
 
 
-def test_a_rotation_by_command_counts_for_a_gateway_that_runs(tmp_path: Path) -> None:
+def test_a_rotation_by_command_counts_for_a_gateway_that_runs(tmp_path: Path, run: Callable[..., Result]) -> None:
     store = open_sqlite(tmp_path / "gateway.sqlite")
     signer = Signer(store.signing_keys, Clock())
     signer.sign(claims(NOW))
-    new = CliRunner().invoke(commands, ["keys", "rotate", "--data", str(tmp_path)]).stdout.split()[0]
+    new = run("keys", "rotate", "--data", str(tmp_path)).stdout.split()[0]
     assert signer.public_jwks()["keys"][0]["kid"] == new
     store.close()

@@ -1,0 +1,123 @@
+"""HTTP connections within bounds of time and size. uvicorn watches over none of these: a client that never ends its headers or its body, headers
+without end, a reader that does not read, connections without number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionBounds:
+    """What one connection may take, and how many there may be."""
+
+    header_bytes: int = 65_536
+    header_seconds: float = 15.0  # from the connection, or the answer before, to the end of a request's headers
+    body_seconds: float = 65.0  # from there to the end of its body: a little more than the app grants it, so that it can answer
+    stalled_seconds: float = 60.0  # for which a reader may take nothing of what waits for it
+    closing_seconds: float = 10.0  # for the last bytes to leave
+    connections: int = 2_000
+
+
+def protocol(bounds: ConnectionBounds) -> type[asyncio.Protocol]:
+    """A protocol for uvicorn's `http` that keeps to these bounds."""
+
+    class Bounded(_Connection):
+        pass
+
+    Bounded.bounds = bounds
+    return Bounded
+
+
+class _Connection(HttpToolsProtocol):
+    bounds = ConnectionBounds()
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._deadline: asyncio.TimerHandle | None = None  # of what the client has yet to send
+        self._watch: asyncio.TimerHandle | None = None  # on a reader that is behind
+        self._in_headers = False
+        self._header_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.bounds.connections:
+            transport.abort()
+        else:
+            self._expect(self.bounds.header_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._expect(None)
+        self._watch_reader(None)
+        super().connection_lost(exc)
+
+    # what the client sends
+
+    def data_received(self, data: bytes) -> None:
+        self._header_bytes += len(data)
+        super().data_received(data)
+        if not self._in_headers:
+            self._header_bytes = 0
+        elif self._header_bytes > self.bounds.header_bytes and not self.transport.is_closing():
+            self.send_400_response("The headers are too large.")
+
+    def on_message_begin(self) -> None:
+        self._in_headers = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_headers = False
+        self._expect(self.bounds.body_seconds)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._expect(None)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._watch_reader(self.bounds.stalled_seconds, keep=self.transport.get_write_buffer_size())
+        elif self._deadline is None and not self.pipeline:
+            self._expect(self.bounds.header_seconds)
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._close()
+
+    def _expect(self, seconds: float | None) -> None:
+        """The client has so long for what is next; None: nothing is awaited of it."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if seconds is None else self.loop.call_later(seconds, self._close)
+
+    def _close(self) -> None:
+        self.transport.close()
+        self._watch_reader(self.bounds.closing_seconds, keep=0)
+
+    # what the client reads
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reader(self.bounds.stalled_seconds, keep=self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._watch_reader(None)
+
+    def _watch_reader(self, seconds: float | None, keep: int = 0) -> None:
+        """End the connection unless less than `keep` bytes wait by then; if so, look again. None: stop looking."""
+        if self._watch is not None:
+            self._watch.cancel()
+        self._watch = None if seconds is None else self.loop.call_later(seconds, self._look_at_reader, seconds, keep)
+
+    def _look_at_reader(self, seconds: float, keep: int) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        if waiting < keep:
+            self._watch_reader(seconds, waiting)
+        else:
+            self.transport.abort()
