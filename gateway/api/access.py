@@ -42,6 +42,13 @@ def seen(version: Version) -> Seen:
     return Seen(resource, version.number, version.updated, version.position)
 
 
+class Then(NamedTuple):
+    """A version as it stood at a moment. `resource` is None where it was deleted by then, or is withheld today."""
+
+    version: Version
+    resource: Json | None
+
+
 class View:
     """What one recipient may read. Lives inside `view`."""
 
@@ -104,6 +111,35 @@ class View:
             self.recipient, type, terms=terms, updated_after=updated_after, updated_before=updated_before, after=after, limit=limit
         )
         return [seen(one) for one in found if one.body is not None]
+
+    def as_of(self, type: str, *, moment: int, after: int, until: int, limit: int) -> list[Then]:
+        """What there was of a type at a moment, in order of position, above `after` and up to `until`. An older version is shown as by `vread`."""
+        found = self._reader.as_of(self.recipient, type, moment=moment, after=after, until=until, limit=limit)
+        return [
+            Then(version, None if version.body is None or (superseded and not self._still_shown(version)) else seen(version).resource)
+            for version, superseded in found
+        ]
+
+    def _still_shown(self, version: Version) -> bool:
+        if self.recipient == ALL:
+            return True
+        current = self.find(version.type, version.id)
+        return current is not None and self._still(version, current)
+
+    def former(self, deletion: Version) -> Json | None:
+        """What a deletion took away, to be looked at and not to be shown."""
+        found = self._reader.vread(self.recipient, deletion.type, deletion.id, deletion.number - 1)
+        return seen(found).resource if found is not None and found.body is not None else None
+
+    def partitions(self, type: str) -> dict[str, int]:
+        """The resources of a type by id, with the partition that each belongs to."""
+        return dict(self._reader.ids(self.recipient, type))
+
+    def beside(self, recipient: str) -> View:
+        """The same look at what another recipient sees. It is for who sees everything; raises NotFound for anybody else."""
+        if self.recipient not in (ALL, recipient):
+            raise NotFound("There is no such view")
+        return View(self._reader, recipient)
 
     def transition(self, id: str) -> TransitionRow | None:
         """A transition, also a withdrawn one (`body` None)."""

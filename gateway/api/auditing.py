@@ -14,7 +14,7 @@ from gateway.api.services import Services
 from gateway.errors import Unavailable
 from gateway.fhir import outcome
 from gateway.fhir.outcome import Issue
-from gateway.privacy.audit import Act, Disclosure
+from gateway.privacy.audit import Act, Disclosure, Shown
 from gateway.smart.access import Caller
 
 FEED = ("transitions",)
@@ -35,6 +35,11 @@ def disclosed(services: Services, caller: Caller, call: Call, answer: Answer) ->
             return _unshown(answer)
         raise
     return answer
+
+
+def exported(services: Services, caller: Caller, shown: Shown, request: str) -> None:
+    """See to the AuditEvent of a page of an export's file, before it is sent. `request` is the kick-off. Raises Unavailable."""
+    services.audit(Disclosure("export", caller.client, caller.role, caller.organization, shown, request))
 
 
 def _act(call: Call) -> Act:

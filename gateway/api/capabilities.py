@@ -44,6 +44,7 @@ class Offer(NamedTuple):
     interactions: Mapping[str, Sequence[str]] = {}  # type, or EVERY -> codes of http://hl7.org/fhir/restful-interaction
     system: Sequence[str] = ()  # likewise, of the whole system: "transaction", "batch"
     operations: Sequence[Operation] = ()
+    guides: Sequence[str] = ()  # CapabilityStatements of guides that are kept to
     more: Mapping[str, Json] = {}  # type -> further elements of rest.resource: conditionalCreate and the like
 
 
@@ -63,11 +64,13 @@ def statement(base_url: str, offers: Iterable[Offer]) -> Json:
         "interaction": [{"code": code} for each in offers for code in each.system],
         "operation": [_operation(one) for each in offers for one in each.operations if not one.types],
     }
+    guides = [guide for each in offers for guide in each.guides]
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": _RELEASED,
         "kind": "instance",
+        **({"instantiates": guides} if guides else {}),
         "software": {"name": "care transition gateway", "version": __version__},
         "implementation": {"description": "Care transitions in mental health", "url": f"{base_url}/fhir"},
         "fhirVersion": "4.0.1",
@@ -107,7 +110,7 @@ def _resource(type: str, offers: Sequence[Offer]) -> Json:
     parameters = search.parameters(type).values()
     if included := [f"{type}:{one.name}" for one in parameters if one.kind == "reference"]:
         said["searchInclude"] = included
-    if "search-type" in codes:
+    if "search-type" in codes and "searchParam" not in said:
         common: list[Json] = [{"name": "_id", "type": "token"}, {"name": "_lastUpdated", "type": "date"}]
         said["searchParam"] = [*common, *({"name": one.name, "type": one.kind} for one in parameters)]
     if operations:

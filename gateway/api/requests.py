@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import HTTPException, Request
 
+from gateway.api.query_cost import check_cost
 from gateway.errors import Malformed, NotAcceptable, TooLarge
 
 _JSON = ("application/fhir+json", "application/json", "text/json", "json")
@@ -53,11 +54,13 @@ async def call_of(request: Request, limit: int, *path: str) -> Call:
 
 
 def parameters(query: str) -> list[tuple[str, str]]:
-    """The parameters of a query or a form, in order. Raises Malformed."""
+    """The parameters of a query or a form, in order. Raises Malformed, and TooLarge for a query that would cost too much."""
     try:
-        return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+        found = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except ValueError:
         raise Malformed("The query cannot be read", advice=f"Send UTF-8, and at most {MAX_PARAMETERS} parameters.") from None
+    check_cost(found)
+    return found
 
 
 async def body(request: Request, limit: int) -> bytes:
@@ -83,6 +86,15 @@ def check_accept(call: Call) -> None:
             raise NotAcceptable("Answers are to be had in JSON alone", location="_format", advice="Ask for application/fhir+json.")
     elif not any(_kind(one) in _ACCEPTED for one in (call.header("accept") or "*/*").split(",")):
         raise NotAcceptable("Answers are to be had in JSON alone", location="Accept", advice="Ask for application/fhir+json.")
+
+
+def prefers_gzip(call: Call) -> bool:
+    """Whether the answer may be packed (RFC 9110, 12.5.3)."""
+    for one in call.header("accept-encoding").split(","):
+        coding, _, weight = one.replace(" ", "").lower().partition(";q=")
+        if coding == "gzip" and (not weight or weight.strip("0.")):
+            return True
+    return False
 
 
 def check_content_type(call: Call, allowed: Sequence[str] = _JSON) -> None:

@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, HTTPException, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from gateway.api import bundles, capabilities, decisions, feed, openings, reading, writing
+from gateway.api import bundles, capabilities, decisions, export_routes, exporting, feed, groups, openings, reading, writing
 from gateway.api.access import view
 from gateway.api.answers import FHIR_JSON, Answer, failure
 from gateway.api.auditing import FEED, disclosed
@@ -23,7 +23,7 @@ from gateway.store.interface import ALL
 
 Endpoint = Callable[..., Awaitable[Response]]
 
-OFFERS = (writing.OFFER, bundles.OFFER)
+OFFERS = (writing.OFFER, bundles.OFFER, groups.OFFER, exporting.OFFER)
 """What the parts of the API offer beside reading and searching, for the CapabilityStatement."""
 
 
@@ -45,6 +45,10 @@ async def _interaction(services: Services, caller: Caller, call: Call) -> Answer
     method, path = "GET" if call.method == "HEAD" else call.method, call.path
     if path[0] not in resource_types():
         raise NotFound("There is no such resource type", location="address")
+    if path[0] == "Group":
+        return groups.interact(services, caller, call)
+    if path[0] in services.own_types:
+        return await services.own_types[path[0]].interact(caller, call)
     if len(path) == 1 and method == "GET":
         return search_type(services, caller, call)
     if len(path) == 1 and method == "POST":
@@ -63,13 +67,14 @@ async def _interaction(services: Services, caller: Caller, call: Call) -> Answer
 def api(services: Services) -> APIRouter:
     """Everything that this package serves, for the composition root to include. `guard` (edge.py) belongs around it."""
     routes = APIRouter()
+    export_routes.add(routes, services)
     _fhir(routes, services)
     _operations(routes, services)
     return routes
 
 
 def _fhir(routes: APIRouter, services: Services) -> None:
-    about = orjson.dumps(capabilities.statement(services.base_url, OFFERS))
+    about = orjson.dumps(capabilities.statement(services.base_url, [*OFFERS, *(each.offer for each in services.own_types.values())]))
 
     async def metadata(request: Request) -> Response:
         check_accept(await call_of(request, services.limits.body))

@@ -34,6 +34,8 @@ INTERACTIONS = {"search": "search-type", "history": "history-instance", "export"
 CLIENT = "urn:care-transition-gateway:client"
 CLIENT_ROLE = "urn:care-transition-gateway:role"
 TRANSITION = "urn:care-transition-gateway:transition"
+EXPORT = "urn:care-transition-gateway:export"
+"""Identifier system of bulk exports' files, by job and file."""
 INPUT = "urn:care-transition-gateway:input"
 """Identifier system of the inbox's rows, by number."""
 

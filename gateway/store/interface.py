@@ -284,6 +284,9 @@ class Reader(Protocol):
         """What the recipient had of a type at a moment, deleted resources among it, in order of position: those above `after`, up to `until`.
         Once that moment is over, the answer is the same for ever."""
 
+    def ids(self, recipient: str, type: str) -> list[tuple[str, int]]:
+        """(id, partition) of the current resources of a type, in order of position."""
+
     def types(self, recipient: str) -> list[str]:
         """The types of which the recipient has, or had, a resource; by name."""
 

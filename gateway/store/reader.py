@@ -114,6 +114,10 @@ class SqlReader:
         rows = self._rows(sql.AS_OF, *bounds)
         return [Past(version, bool(row[6])) for version, row in zip(self._with_bodies(iter(rows)), rows, strict=True)]
 
+    def ids(self, recipient: str, type: str) -> list[tuple[str, int]]:
+        bounds = (self._recipients.known(recipient), self._words.known(type), -1, _FOREVER)
+        return [(row[1], row[5] or 0) for row in self._walk(sql.IN_ORDER, bounds)]
+
     def last(self) -> int:
         rows = self._rows(sql.LAST_POSITION)
         return rows[0][0] if rows else 0
