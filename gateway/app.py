@@ -39,6 +39,7 @@ async def running(settings: Settings, data: Path, clock: CareClock | None = None
     Raises `Usage` when a port is in use or another gateway serves the same data.
     """
     from gateway.adapters.hl7v2.mllp import Limits, listen
+    from gateway.subscriptions.dispatcher import delivering
 
     make_directory(data)
     care = clock or CareClock()
@@ -61,7 +62,7 @@ async def running(settings: Settings, data: Path, clock: CareClock | None = None
                 )
             gateway.mllp = (host, mllp.port)
             watch = _SilenceWatch(gateway)
-            async with serving_http(gateway, http_socket), _every(WAKE_EVERY, gateway.wake), _every(SILENCE_EVERY, watch.look):
+            async with serving_http(gateway, http_socket), delivering(gateway.dispatcher), _every(WAKE_EVERY, gateway.wake), _every(SILENCE_EVERY, watch.look):
                 try:
                     yield gateway
                 finally:

@@ -34,15 +34,15 @@ def application(gateway: Gateway) -> FastAPI:
     from gateway.api.router import api
     from gateway.api.services import Limits, Services
     from gateway.api.traffic import Traffic
-    from gateway.pipeline.audit_trail import AuditTrail
     from gateway.smart import access, discovery, endpoints, signing
     from gateway.smart.cors import Origins
     from gateway.smart.jwks import KeySets
+    from gateway.subscriptions import routes as subscriptions
     from gateway.web import pages
 
     store, settings = gateway.store, gateway.settings
     traffic = Traffic(bounds_of(settings.http))
-    trail = AuditTrail(gateway.journey, gateway.clock)
+    trail = gateway.trail
     services = Services(
         store=store,
         journey=gateway.journey,
@@ -75,6 +75,7 @@ def application(gateway: Gateway) -> FastAPI:
             hl7v2_requests(gateway), admit=hl7v2_senders(services), body_bytes=settings.http.max_body, mode=acknowledgement_mode(settings.feeds())
         )
     )
+    app.include_router(subscriptions.serve(services, gateway.dispatcher))
     app.include_router(api(services))
     app.include_router(pages.pages(shown))
     guard(app, services.registry, traffic, Origins(store.credentials, time.monotonic))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
-from gateway.clocks import CareClock
+from gateway.clocks import CareClock, wall_clock
 from gateway.pipeline import Journey
 from gateway.pipeline.feed_states import FeedState, feed_states
 from gateway.settings import Settings
@@ -18,6 +18,10 @@ class Gateway:
 
     def __init__(self, store: Store, settings: Settings, clock: CareClock) -> None:
         from gateway.api.services import Changes  # with FastAPI, for which commands that only open the store should not wait
+        from gateway.pipeline.audit_trail import AuditTrail
+        from gateway.smart.outbound import Reach
+        from gateway.subscriptions.dispatcher import Dispatcher, Surroundings
+        from gateway.subscriptions.schedule import Policy
         from gateway.web.session import Sessions
 
         self.store = store
@@ -29,6 +33,20 @@ class Gateway:
         self.changes = Changes()
         self.sessions = Sessions()
         self.journey = Journey(store, self.configuration, clock, self.changes.notify)
+        self.trail = AuditTrail(self.journey, clock)
+        said = settings.subscriptions
+        self.dispatcher = Dispatcher(
+            Surroundings(
+                store,
+                self.configuration.identify,
+                lambda: self.base_url,
+                self.trail.add,
+                self.changes,
+                wall_clock,
+                Policy(Reach(said.loopback, said.private), give_up_hours=said.give_up_hours, keep_days=said.keep_days),
+                alone=not settings.store.url,
+            )
+        )
 
     @property
     def base_url(self) -> str:

@@ -71,6 +71,15 @@ class CareSettings(_Section):
     policy: str = ""
 
 
+class SubscriptionSettings(_Section):
+    """How subscribers are notified: how far endpoints may lie, how long a dead one is tried, and how long events are kept."""
+
+    loopback: bool = False  # endpoints on this machine, also without https: for development
+    private: bool = False  # endpoints in private networks
+    give_up_hours: float = Field(default=72, gt=0)
+    keep_days: float = Field(default=30, gt=0)
+
+
 class AgencySettings(_Section):
     """A community agency and whom it serves."""
 
@@ -105,6 +114,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     mllp: MllpSettings = MllpSettings()
     care: CareSettings = CareSettings()
+    subscriptions: SubscriptionSettings = SubscriptionSettings()
     feed: list[dict[str, Any]] = []
     agency: list[AgencySettings] = []
 
@@ -294,7 +304,7 @@ def _known_keys(path: tuple[int | str, ...]) -> list[str]:
     """The keys beside the one at `path`."""
     if len(path) == 1:
         return list(Settings.model_fields)
-    sections: dict[str, type[_Section]] = {"store": StoreSettings, "http": HttpSettings, "mllp": MllpSettings, "agency": AgencySettings}
+    sections: dict[str, type[_Section]] = {"store": StoreSettings, "http": HttpSettings, "mllp": MllpSettings, "subscriptions": SubscriptionSettings, "agency": AgencySettings}
     return list(sections[str(path[0])].model_fields)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
+from gateway.api.answers import Answer
+from gateway.api.capabilities import Offer
+from gateway.api.requests import Call
 from gateway.pipeline.received import Outcome, Received
 from gateway.privacy.audit import Audit
 from gateway.records.statements import Identify
@@ -78,6 +81,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnType:
+    """A resource type that another room serves whole: its interactions, and what the CapabilityStatement says of it."""
+
+    interact: Callable[[Caller, Call], Awaitable[Answer]]
+    offer: Offer
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything that the routes use. `base_url` is what links say ("https://gateway.example.org", no slash); `key` seals cursors."""
 
@@ -92,6 +103,7 @@ class Services:
     limits: Limits = field(default_factory=Limits)
     agencies: frozenset[str] = frozenset()  # the ids of those that are configured
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    own_types: dict[str, OwnType] = field(default_factory=dict)  # by resource type, registered before the API is put together
 
     @property
     def fhir_url(self) -> str:
