@@ -62,7 +62,8 @@ async def running(settings: Settings, data: Path, clock: CareClock | None = None
                 )
             gateway.mllp = (host, mllp.port)
             watch = _SilenceWatch(gateway)
-            async with serving_http(gateway, http_socket), delivering(gateway.dispatcher), _every(WAKE_EVERY, gateway.wake), _every(SILENCE_EVERY, watch.look):
+            waking, watching = _every(WAKE_EVERY, gateway.wake), _every(SILENCE_EVERY, watch.look)
+            async with serving_http(gateway, http_socket), delivering(gateway.dispatcher), waking, watching:
                 try:
                     yield gateway
                 finally:

@@ -304,7 +304,13 @@ def _known_keys(path: tuple[int | str, ...]) -> list[str]:
     """The keys beside the one at `path`."""
     if len(path) == 1:
         return list(Settings.model_fields)
-    sections: dict[str, type[_Section]] = {"store": StoreSettings, "http": HttpSettings, "mllp": MllpSettings, "subscriptions": SubscriptionSettings, "agency": AgencySettings}
+    sections: dict[str, type[_Section]] = {
+        "store": StoreSettings,
+        "http": HttpSettings,
+        "mllp": MllpSettings,
+        "subscriptions": SubscriptionSettings,
+        "agency": AgencySettings,
+    }
     return list(sections[str(path[0])].model_fields)
 
 

@@ -112,7 +112,7 @@ class Desk:
         subscriptions.add(row)
 
     async def _update(self, caller: Caller, call: Call, id: str) -> Answer:
-        """PUT: what the client wants, from now on; to `requested` or `active` it begins anew, with a handshake and with what was not delivered yet."""
+        """PUT: what the client wants, from now on; to `requested` or `active` it begins anew: a handshake, then what was not delivered."""
         row = await asyncio.to_thread(self.mine, caller, id, "u")
         said, wanted = self._checked(call)
         if said.get("id") != id:

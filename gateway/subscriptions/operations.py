@@ -75,9 +75,8 @@ def _status(desk: Desk, caller: Caller, asked: Asked, path: Sequence[str]) -> An
     else:
         desk.allowed(caller, "s")
         rows = desk.visible_to(caller)
-        for key, of in (("id", lambda row: row.id), ("status", lambda row: row.status)):
-            wanted = {value for each in asked.get(key, []) for value in each.split(",")}
-            rows = [row for row in rows if not wanted or of(row) in wanted]
+        ids, statuses = ({value for each in asked.get(key, []) for value in each.split(",")} for key in ("id", "status"))
+        rows = [row for row in rows if (not ids or row.id in ids) and (not statuses or row.status in statuses)]
     entries: list[Json] = []
     for row in rows:
         told = notification.status(_notice(desk, row), "query-status")
