@@ -17,6 +17,7 @@ class Gateway:
     """A running gateway: the journey, its listeners and its clock. Made by `running`."""
 
     def __init__(self, store: Store, settings: Settings, clock: CareClock) -> None:
+        from gateway.api.export_work import Worker
         from gateway.api.services import Changes  # with FastAPI, for which commands that only open the store should not wait
         from gateway.pipeline.audit_trail import AuditTrail
         from gateway.smart.outbound import Reach
@@ -34,6 +35,8 @@ class Gateway:
         self.sessions = Sessions()
         self.journey = Journey(store, self.configuration, clock, self.changes.notify)
         self.trail = AuditTrail(self.journey, clock)
+        self._exports = Worker(store, clock)
+        self._last = 0
         said = settings.subscriptions
         self.dispatcher = Dispatcher(
             Surroundings(
@@ -62,6 +65,22 @@ class Gateway:
         """How each feed is doing now."""
         with self.store.reading() as reader:
             return feed_states(reader, self.configuration.feeds, self.clock())
+
+    async def work_exports(self) -> None:
+        """Do what there is to do on bulk exports."""
+        while await asyncio.to_thread(self._exports.step):
+            pass
+
+    async def notice(self) -> None:
+        """Wake those who wait for something new, also where another process has committed it."""
+        last = await asyncio.to_thread(self._last_position)
+        if last != self._last:
+            self._last = last
+            self.changes.notify()
+
+    def _last_position(self) -> int:
+        with self.store.reading() as reader:
+            return reader.last()
 
     async def wake(self) -> None:
         """Look again at every transition whose next look has come."""
