@@ -52,6 +52,7 @@ def application(gateway: Gateway) -> FastAPI:
         key=store.installation_key(),
         audit=trail.add,
         changes=gateway.changes,
+        charge=traffic.charge,
         limits=Limits(body=settings.http.max_body),
         agencies=frozenset(each.id for each in settings.agency),
     )

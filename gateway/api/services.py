@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -24,6 +24,7 @@ class Takes(Protocol):
     """The journey, as far as the API knows it."""
 
     def submit(self, received: Received) -> Future[Outcome]: ...
+    def submit_together(self, writes: Sequence[Received]) -> Future[list[Outcome]]: ...
 
 
 class Changes:
@@ -77,6 +78,7 @@ class Limits:
     page_default: int = 50
     scan: int = 100_000  # resources that one search may look at outside the index
     batch: int = 200  # entries of a client's batch
+    feed_batch: int = 5_000  # entries of a feed's Bundle, which is one input and so one turn of the writer
     wait: float = 60.0  # seconds of a long poll
 
 
@@ -102,6 +104,7 @@ class Services:
     changes: Changes = field(default_factory=Changes)
     limits: Limits = field(default_factory=Limits)
     agencies: frozenset[str] = frozenset()  # the ids of those that are configured
+    charge: Callable[[str, int], None] = lambda client, requests: None  # counts a client's further requests; raises TooMany
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     own_types: dict[str, OwnType] = field(default_factory=dict)  # by resource type, registered before the API is put together
 
