@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 WAKE_EVERY = 1.0
 """Seconds between looks at what has come due."""
+LOOK_EVERY = 1.0
+"""Seconds between looks at what other processes committed, and at which exports wait to be worked."""
 SILENCE_EVERY = 60.0
 """Seconds between looks at which feed has fallen silent."""
 
@@ -62,8 +64,14 @@ async def running(settings: Settings, data: Path, clock: CareClock | None = None
                 )
             gateway.mllp = (host, mllp.port)
             watch = _SilenceWatch(gateway)
-            waking, watching = _every(WAKE_EVERY, gateway.wake), _every(SILENCE_EVERY, watch.look)
-            async with serving_http(gateway, http_socket), delivering(gateway.dispatcher), waking, watching:
+            async with (
+                serving_http(gateway, http_socket),
+                delivering(gateway.dispatcher),
+                _every(WAKE_EVERY, gateway.wake),
+                _every(LOOK_EVERY, gateway.notice),
+                _every(LOOK_EVERY, gateway.work_exports),
+                _every(SILENCE_EVERY, watch.look),
+            ):
                 try:
                     yield gateway
                 finally:
