@@ -16,7 +16,7 @@ from fastapi import Request
 
 from gateway.errors import Forbidden, Unauthorized
 from gateway.fhir import compartment
-from gateway.smart.scopes import COMPARTMENT, Constraint, Interaction, Scope, allows, parse
+from gateway.smart.scopes import COMPARTMENT, Constraint, Context, Interaction, Scope, allows, parse
 from gateway.store.app_grants import GrantRow
 from gateway.store.interface import ALL, ClientRow, Credentials, TokenRow
 from gateway.store.users import UserRow
@@ -123,9 +123,12 @@ def require(caller: Caller, type: str, interaction: Interaction) -> tuple[Constr
     return () if confined == () else (*(granted or ()), *(confined or ()))
 
 
+_PATIENT: tuple[Context, ...] = ("patient",)
+
+
 def _confined(caller: Caller, type: str, interaction: Interaction) -> tuple[Constraint, ...] | None:
     """What the patient scopes grant: records of the patient in context, and what is no patient's to read."""
-    granted = allows(caller.scopes, type, interaction, contexts=("patient",)) if caller.patient else None
+    granted = allows(caller.scopes, type, interaction, _PATIENT) if caller.patient else None
     if granted is None:
         return None
     if type in compartment.SHARED:

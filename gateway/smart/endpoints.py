@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import parse_qsl
 
-from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
+from authlib.oauth2.rfc6749 import OAuth2Error
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from gateway.errors import Unauthorized, Unavailable
-from gateway.smart import assertions, discovery, server
+from gateway.smart import assertions, discovery, forms, server
+from gateway.smart.identity import Issuer
 from gateway.smart.jwks import KeySets
 from gateway.smart.refusals import refusal
 from gateway.store.interface import Credentials
 
-LARGEST = 65_536  # bytes of a form
-MOST_PARAMETERS = 32
-FORM = "application/x-www-form-urlencoded"
 
-
-def router(credentials: Credentials, *, base_url: str, clock: Callable[[], float], key_sets: KeySets) -> APIRouter:
-    """The token, introspection and revocation endpoints of a gateway that is reached at `base_url`. `clock` gives wall-clock seconds."""
+def router(credentials: Credentials, *, base_url: str, clock: Callable[[], float], key_sets: KeySets, issuer: Issuer | None = None) -> APIRouter:
+    """The token, introspection and revocation endpoints of a gateway that is reached at `base_url`. `clock` gives wall-clock seconds; without an
+    issuer there are backend services alone."""
     url = discovery.token_url(base_url)
-    authorization = server.Server(credentials, url, clock)
+    authorization = server.Server(credentials, url, clock, issuer)
 
-    async def answer(request: Request, respond: Callable[[server.Request], Response]) -> Response:
+    async def answer(request: Request, respond: Callable[[forms.Request], Response]) -> Response:
         try:
-            form = await _form(request)
+            form = forms.once(await forms.read(request))
             key_set = await _key_set(form.get("client_assertion", ""))
-            asked = server.Request(form, request.headers.get("authorization", ""), key_set)
+            asked = forms.Request(form, request.headers.get("authorization", ""), key_set)
             return await run_in_threadpool(respond, asked)  # Authlib and the store are synchronous
         except OAuth2Error as error:
             return authorization.handle_response(*error())
@@ -61,21 +58,3 @@ def router(credentials: Credentials, *, base_url: str, clock: Callable[[], float
         routes.add_api_route(path, endpoint, methods=["POST"])
         routes.add_api_route(path + "/", endpoint, methods=["POST"], include_in_schema=False)  # or the framework would redirect
     return routes
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """The parameters; one without a value counts as left out, one given twice is refused (RFC 6749 section 3.2)."""
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != FORM:
-        raise InvalidRequestError(f"the body must be {FORM}")
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LARGEST:
-            raise InvalidRequestError("the form is too large")
-    try:
-        pairs = parse_qsl(body.decode("utf-8"), errors="strict", max_num_fields=MOST_PARAMETERS)
-    except ValueError:
-        raise InvalidRequestError("the form cannot be read") from None
-    if len(pairs) != len({name for name, _ in pairs}):
-        raise InvalidRequestError("a parameter is given twice")
-    return dict(pairs)

@@ -1,77 +1,42 @@
-"""The authorization server: Authlib's endpoints and grants, with the gateway's own checks where Authlib's are not SMART's.
+"""The authorization server: Authlib's endpoints over the gateway's credentials.
 
-    POST /oauth/token        a token for an assertion          RFC 6749, SMART Backend Services
-    POST /oauth/introspect   what a token is                   RFC 7662
-    POST /oauth/revoke       the end of a token                RFC 7009
+    POST /oauth/token        tokens for an assertion, a code, a refresh token   RFC 6749, SMART App Launch 2.2
+    POST /oauth/introspect   what a token is                                    RFC 7662
+    POST /oauth/revoke       the end of a token                                 RFC 7009
 
-Failed client authentication is 400 invalid_client: 401 would have to name an HTTP authentication scheme (RFC 9110), and an assertion
-is none. It is 401 where the client did use the Authorization header (RFC 6749 section 5.2).
-
-Of Authlib's ways these are not ours: it logs new tokens, answers a missing grant_type as an unsupported one, refuses unknown token
-type hints with 401, and always names Basic as the scheme.
+Of Authlib's ways these are not ours: it answers a missing grant_type as an unsupported one, refuses unknown token type hints with 401, and always
+names Basic as the scheme.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from authlib.consts import default_json_headers
-from authlib.oauth2.rfc6749 import (
-    AuthorizationServer,
-    ClientCredentialsGrant,
-    ClientMixin,
-    InvalidClientError,
-    InvalidRequestError,
-    InvalidScopeError,
-    OAuth2Request,
-    TokenMixin,
-)
-from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, TokenMixin
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from fastapi import Response
 
-from gateway.errors import Invalid, Unauthorized
-from gateway.smart import access, assertions, scopes
+from gateway.smart import access, authentication
+from gateway.smart.authentication import ASSERTION, BEARER, PUBLIC, SECRET
+from gateway.smart.forms import Request
+from gateway.smart.grants import AuthorizationCode, BackendServices, Refresh
+from gateway.smart.identity import Issuer, id_token
+from gateway.store.app_grants import GrantRow, RefreshRow
 from gateway.store.interface import ClientRow, Credentials, TokenRow
+from gateway.store.users import UserRow
 
 # Authlib has no types: each of its classes is Any to mypy, hence the misc.
 
 LIFE = 300
-"""Seconds that an access token lives."""
-
-
-class Refused(InvalidClientError):  # type: ignore[misc]
-    """The client did not prove who it is. `challenge` is the scheme that it tried in the Authorization header, if it did."""
-
-    def __init__(self, description: str, challenge: str = "") -> None:
-        super().__init__(description=description, status_code=401 if challenge else 400)
-        self.challenge = challenge
-
-    def get_headers(self) -> list[tuple[str, str]]:
-        return [*default_json_headers, *([("WWW-Authenticate", self.challenge)] if self.challenge else [])]
-
-
-class Request(OAuth2Request):  # type: ignore[misc]
-    """A form posted to one of the endpoints. `key_set` is the key set of a client registered by URL, fetched beforehand."""
-
-    def __init__(self, form: Mapping[str, str], authorization: str, key_set: str) -> None:
-        super().__init__("POST", "https://gateway.invalid")  # Authlib wants TLS in the URL; ours may end at a proxy
-        self.payload = BasicOAuth2Payload(dict(form))
-        self.authorization = authorization
-        self.key_set = key_set
-
-    @property
-    def form(self) -> dict[str, str]:
-        return dict(self.payload.data)
-
-    def need(self, *names: str) -> None:
-        """Raises invalid_request for the first parameter that is missing."""
-        for name in names:
-            if name not in self.payload.data:
-                raise InvalidRequestError(f"{name} is missing")
+"""Seconds that a backend client's access token lives (SMART Backend Services: at most 300)."""
+APP_LIFE = 3600
+"""Seconds that an app's access token lives (SMART App Launch: should be at most an hour)."""
+REFRESH_LIFE = 90 * 86_400
+"""Seconds that a refresh token waits for its use."""
 
 
 class Client(ClientMixin):  # type: ignore[misc]
@@ -88,15 +53,13 @@ class Client(ClientMixin):  # type: ignore[misc]
 
 
 class Token(TokenMixin):  # type: ignore[misc]
-    """An issued token as Authlib asks for it."""
+    """An issued token as Authlib asks for it. `grant` is the id of the grant that it was given for, "" for none."""
 
-    def __init__(self, row: TokenRow, digest: bytes, active: bool) -> None:
-        self.row = row
-        self.digest = digest
-        self.active = active
+    def __init__(self, digest: bytes, client: str, grant: str, active: bool, told: Mapping[str, Any]) -> None:
+        self.digest, self.client, self.grant, self.active, self.told = digest, client, grant, active, told
 
     def check_client(self, client: Client) -> bool:
-        return self.row.client == client.row.id
+        return self.client == client.row.id
 
     def is_expired(self) -> bool:
         return not self.active
@@ -106,15 +69,17 @@ class Token(TokenMixin):  # type: ignore[misc]
 
 
 class Server(AuthorizationServer):  # type: ignore[misc]
-    """Authlib's authorization server over the gateway's credentials. Synchronous: call it in a thread. `clock` gives wall-clock seconds."""
+    """Authlib's authorization server. Synchronous: call it in a thread. `clock` gives wall-clock seconds; without an issuer there are backend
+    services alone."""
 
-    def __init__(self, credentials: Credentials, token_url: str, clock: Callable[[], float]) -> None:
+    def __init__(self, credentials: Credentials, token_url: str, clock: Callable[[], float], issuer: Issuer | None = None) -> None:
         super().__init__()
-        self.credentials = credentials
-        self.token_url = token_url
-        self.clock = clock
+        self.credentials, self.token_url, self.clock, self.issuer = credentials, token_url, clock, issuer
         self.register_token_generator("default", self._new_token)
         self.register_grant(BackendServices)
+        if issuer is not None:
+            self.register_grant(AuthorizationCode)
+            self.register_grant(Refresh)
         self.register_endpoint(Introspection)
         self.register_endpoint(Revocation)
 
@@ -134,39 +99,64 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         response: Response = self.create_endpoint_response(Revocation.ENDPOINT_NAME, request)
         return response
 
+    # tokens of apps
+
+    def issue(self, grant: GrantRow, user: UserRow, scope: str, nonce: str | None) -> dict[str, Any]:
+        """New tokens for a grant, and what SMART tells beside them. An id_token comes with the code alone: `nonce` is None for a refresh."""
+        assert self.issuer is not None  # or no grant of an app is registered
+        now = int(self.clock())
+        text, granted = access.new_token(), set(grant.scopes.split())
+        expires = min(now + APP_LIFE, grant.expires)
+        self.credentials.add_token(TokenRow(access.digest(text), grant.client, scope, expires, now, grant.id))
+        answer: dict[str, Any] = {"access_token": text, "token_type": "Bearer", "expires_in": expires - now, "scope": scope}
+        if granted & {"offline_access", "online_access"}:
+            answer["refresh_token"] = secrets.token_urlsafe(32)
+            refresh = RefreshRow(access.digest(answer["refresh_token"]), grant.id, min(now + REFRESH_LIFE, grant.expires))
+            self.credentials.grants.add_refresh(refresh)
+        if grant.patient:
+            answer |= {"patient": grant.patient, "need_patient_banner": True}
+        if grant.encounter:
+            answer["encounter"] = grant.encounter
+        if nonce is not None and "openid" in granted:
+            answer["id_token"] = id_token(self.issuer, grant, user, nonce, now)
+        return answer
+
+    # tokens that are asked about
+
     def find_token(self, text: str) -> Token | None:
-        """An issued token, also one that holds no more."""
-        digest = access.digest(text)
+        """An issued access or refresh token, also one that holds no more."""
+        digest, now = access.digest(text), self.clock()
         row = self.credentials.token(digest)
-        if row is None:
+        if row is not None:
+            known = {"scope": row.scopes, "token_type": "bearer", "exp": row.expires, "iat": row.issued}
+            return self._found(digest, row.client, row.grant, now < row.expires, known)
+        if self.issuer is None or (refresh := self.credentials.grants.refresh(digest)) is None:
             return None
-        client = self.credentials.client(row.client)
-        return Token(row, digest, active=self.clock() < row.expires and client is not None and client.revoked is None)
+        grant = self.credentials.grants.grant(refresh.grant)
+        if grant is None:
+            return None
+        return self._found(
+            digest, grant.client, grant.id, refresh.used is None and now < refresh.expires, {"scope": grant.scopes, "exp": refresh.expires}
+        )
 
-    def _by_assertion(self, request: Request) -> Client:
-        request.need("client_assertion_type", "client_assertion")
-        if request.authorization or "client_secret" in request.form:
-            raise InvalidRequestError("the client authenticates in two ways at once")
-        if request.form["client_assertion_type"] != assertions.ASSERTION_TYPE:
-            raise Refused("client_assertion_type is not that of a JWT")
-        try:
-            assertion = assertions.read(request.form["client_assertion"], self.clock())
-            if request.form.get("client_id", assertion.client) != assertion.client:
-                raise Unauthorized("client_id is not the assertion's client")
-            row = assertions.authenticate(assertion, self.token_url, self.credentials, lambda client: client.jwks or request.key_set)
-        except Unauthorized as error:
-            raise Refused(error.message) from None
-        return Client(row)
+    def _found(self, digest: bytes, client_id: str, grant_id: str, lasts: bool, known: dict[str, Any]) -> Token:
+        client = self.credentials.client(client_id)
+        active = lasts and client is not None and client.revoked is None
+        if grant_id and self.issuer is not None:
+            held = access.standing(self.credentials, grant_id, self.clock())
+            active = active and held is not None
+            if held is not None:
+                grant, user = held
+                known |= {"iss": self.issuer.url, "sub": user.id, "username": user.name, "fhirUser": self.issuer.fhir_user(user)}
+                known |= {name: value for name, value in (("patient", grant.patient), ("encounter", grant.encounter)) if value}
+        return Token(digest, client_id, grant_id, active, {"client_id": client_id, **known})
 
-    def _by_token(self, request: Request) -> Client:
-        try:
-            caller = access.authenticate(request.authorization, self.credentials, self.clock())
-        except Unauthorized as error:
-            raise Refused(error.message, error.challenge) from None
-        client = self.query_client(caller.client)
-        if client is None:
-            raise Refused("the access token does not hold", Unauthorized.default_challenge)
-        return client
+    def end_token(self, token: Token) -> None:
+        """End a token; of a grant, all that was given for it."""
+        if token.grant:
+            self.credentials.grants.end(token.grant)
+        else:
+            self.credentials.revoke_token(token.digest)
 
     def _new_token(self, *, scope: str, **_: Any) -> dict[str, Any]:
         return {"access_token": access.new_token(), "token_type": "bearer", "expires_in": LIFE, "scope": scope}
@@ -178,12 +168,8 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         return Client(row) if row and row.revoked is None else None
 
     def authenticate_client(self, request: Request, methods: list[str], endpoint: str = "token") -> Client:
-        if not request.authorization or "client_assertion" in request.form:
-            return self._by_assertion(request)
-        if "bearer" in methods:
-            return self._by_token(request)
-        scheme = request.authorization.split(" ")[0]
-        raise Refused("the client must authenticate by client_assertion", f'{scheme if scheme.isalpha() else "Bearer"} realm="gateway"')
+        taken = methods if self.issuer is not None else [method for method in methods if method in (ASSERTION, BEARER)]
+        return Client(authentication.authenticate(request, taken, self.token_url, self.credentials, self.clock()))
 
     def save_token(self, token: Mapping[str, Any], request: Request) -> None:
         now = int(self.clock())
@@ -200,34 +186,10 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         """Nobody listens."""
 
 
-class BackendServices(ClientCredentialsGrant):  # type: ignore[misc]
-    """SMART Backend Services: a scope is required, and goes no further than the client's registration."""
-
-    TOKEN_ENDPOINT_AUTH_METHODS = ["private_key_jwt"]
-
-    def validate_token_request(self) -> None:
-        self.request.need("scope")
-        super().validate_token_request()
-
-    def validate_requested_scope(self) -> None:
-        try:
-            requested = scopes.parse(self.request.payload.scope)
-        except Invalid as error:
-            raise InvalidScopeError(f"{error.location}: {error.message}") from None
-        if not requested or scopes.beyond(requested, scopes.parse(self.request.client.row.scopes)):
-            raise InvalidScopeError("the scope reaches beyond what the client is registered for")
-        self.request.scope = scopes.text(requested)
-
-    def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
-        token = self.generate_token(scope=self.request.scope, include_refresh_token=False)
-        self.save_token(token)
-        return 200, token, self.TOKEN_RESPONSE_HEADER
-
-
 class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
-    """A client asks about its own tokens, an operator's about any; by assertion or with an access token of its own (RFC 7662 section 2.1)."""
+    """A client asks about its own tokens, an operator's about any; also with an access token of its own (RFC 7662 section 2.1)."""
 
-    CLIENT_AUTH_METHODS = ["private_key_jwt", "bearer"]
+    CLIENT_AUTH_METHODS = [ASSERTION, SECRET, BEARER]
 
     def check_params(self, request: Request, client: Client) -> None:
         request.need("token")  # a hint that we do not know changes nothing, RFC 7662 section 2.1
@@ -240,14 +202,13 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         return token.check_client(client) or client.row.role == "operator"
 
     def introspect_token(self, token: Token) -> dict[str, Any]:
-        row = token.row
-        return {"active": True, "scope": row.scopes, "client_id": row.client, "token_type": "bearer", "exp": row.expires, "iat": row.issued}
+        return {"active": True, **token.told}
 
 
 class Revocation(RevocationEndpoint):  # type: ignore[misc]
     """A client ends its own tokens; a token that nobody has is ended already (RFC 7009 section 2.2)."""
 
-    CLIENT_AUTH_METHODS = ["private_key_jwt"]
+    CLIENT_AUTH_METHODS = [ASSERTION, SECRET, PUBLIC]
 
     def check_params(self, request: Request, client: Client) -> None:
         request.need("token")
@@ -257,4 +218,4 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]
         return found
 
     def revoke_token(self, token: Token, request: Request) -> None:
-        self.server.credentials.revoke_token(token.digest)
+        self.server.end_token(token)
