@@ -2,6 +2,9 @@
 
 Each transition's latest state, at the position of its last change that this recipient may see. A poller passes the cursor that it was given; the
 empty one starts at the beginning. Delivery is at least once, and a cursor, once moved, repeats nothing. One that was withdrawn is told once.
+
+Positions are in commit order, and in no other: neither a clock that steps back nor a transaction that commits late, on any machine, puts a change
+behind a cursor that was given (`gateway.store.schema`, `gateway.store.postgres`).
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from gateway.api.answers import Answer
 from gateway.api.grants import grant
 from gateway.api.requests import Call
 from gateway.api.services import Services
-from gateway.errors import Malformed
+from gateway.errors import Malformed, Unauthorized
 from gateway.privacy.audit import TRANSITION, Shown
 from gateway.privacy.notice import consents_of
 from gateway.smart.access import Caller
@@ -43,11 +46,14 @@ async def transitions(services: Services, caller: Caller, call: Call) -> Answer:
     given = asked.get("cursor", "")
     after = cursor.read(services.key, _PURPOSE, caller.recipient, given) if given else 0
     limit = min(_number(asked, "limit", _DEFAULT) or _DEFAULT, services.limits.page)
-    rows = await _rows(services, caller, after, limit, min(_number(asked, "wait", 0), services.limits.wait))
+    wait = min(_number(asked, "wait", 0), services.limits.wait)
+    rows = await _rows(services, caller, after, limit, wait)
+    if wait and services.authenticate(call.header("authorization")).recipient != caller.recipient:  # who was revoked meanwhile is told nothing more
+        raise Unauthorized("The access token reads another view by now", advice="Ask again.")
     position = rows[-1].position if rows else after
     moved = cursor.make(services.key, _PURPOSE, caller.recipient, position)
     headers = {"ETag": f'"{moved}"'}
-    if not rows and given and f'"{given}"' in call.header("if-none-match"):
+    if headers["ETag"] in call.header("if-none-match"):  # of one cursor and limit, what ends at the same position is the same page
         return Answer(status=304, headers=headers)
     return FeedAnswer(_body(rows, moved), headers=headers, shown=_shown(services, caller, rows) if rows else None)
 
