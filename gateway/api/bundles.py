@@ -1,33 +1,34 @@
 """POST to the base, and $process-message.
 
 A hospital's Bundle is an input of its feed: taken whole, as bytes, through the journey; one that cannot be understood is quarantined, and told
-so. Other clients' Bundles are batches of interactions: each entry is an interaction of its own, answered as it would be alone.
+so. Other clients' Bundles are batches of interactions, each answered as it would be alone, or transactions (`transactions`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
-from fastapi import HTTPException, Response
+from fastapi import Response
 
-from gateway.api.answers import Answer, FhirResponse, failure
+from gateway.api.answers import Answer, FhirResponse
+from gateway.api.auditing import disclosed
 from gateway.api.capabilities import Offer, Operation
+from gateway.api.entries import alone, check_shape, entry_of, interaction_of
 from gateway.api.grants import grant
-from gateway.api.requests import Call, check_content_type, parameters
+from gateway.api.requests import Call, check_content_type
 from gateway.api.services import Services
-from gateway.errors import Forbidden, GatewayError, Invalid, Malformed, TooLarge, Unsupported
+from gateway.api.transactions import Interact, transaction
+from gateway.errors import Forbidden, Invalid, Malformed, TooLarge
 from gateway.fhir.outcome import Issue, outcome
 from gateway.fhir.parsing import parse
 from gateway.pipeline.received import Received
 from gateway.smart.access import Caller
 
 Json = dict[str, Any]
-Interact = Callable[[Services, Caller, Call], Awaitable[Answer]]
 
 OFFER = Offer(
     system=("transaction", "batch"),
@@ -55,7 +56,7 @@ async def process_message(services: Services, caller: Caller, call: Call) -> Res
 
 
 async def base(services: Services, caller: Caller, call: Call, interact: Interact) -> Response:
-    """POST to the base: a hospital's resources, or a client's batch."""
+    """POST to the base: a hospital's resources, or a client's batch or transaction. `interact` leaves the audit to us."""
     if caller.role in FEEDERS:
         return await _feed(services, caller, call)
     check_content_type(call)
@@ -63,14 +64,22 @@ async def base(services: Services, caller: Caller, call: Call, interact: Interac
     entries = bundle.get("entry", [])
     if bundle["resourceType"] != "Bundle" or bundle.get("type") not in ("batch", "transaction") or not isinstance(entries, list):
         raise Invalid("Only a batch or a transaction is posted to the base", location="Bundle.type")
-    if len(entries) > services.limits.batch:
-        raise TooLarge("The Bundle has too many entries", location="Bundle.entry", advice=f"At most {services.limits.batch} are taken.")
-    calls = [_call(services, entry, number) for number, entry in enumerate(entries)]
-    if bundle["type"] == "batch":
-        answers = [await _alone(services, caller, one, interact) for one in calls]
+    _check_number(len(entries), services.limits.batch)
+    services.charge(caller.client, len(entries))
+    check_shape(entries)
+    if bundle["type"] == "transaction":
+        said = await transaction(services, caller, call, entries, interact)
     else:
-        answers = await _together(services, caller, calls, interact)
-    return FhirResponse({"resourceType": "Bundle", "type": f"{bundle['type']}-response", "entry": [_entry(one) for one in answers]})
+        said = [await alone(partial(_one, services, caller, call, each, interact)) for each in entries]
+    response: Json = {"resourceType": "Bundle", "type": f"{bundle['type']}-response"}
+    return FhirResponse({**response, **({"entry": [entry_of(one) for one in said]} if said else {})})
+
+
+async def _one(services: Services, caller: Caller, outer: Call, entry: Json, interact: Interact) -> Answer:
+    """One entry of a batch, as if it had been asked alone."""
+    await asyncio.sleep(0)  # others are answered meanwhile
+    call = interaction_of(services, entry, outer)
+    return disclosed(services, caller, call, await interact(services, caller, call))
 
 
 # --- a feed's input ---------------------------------------------------------------------------------------------------
@@ -82,10 +91,27 @@ async def _take(services: Services, caller: Caller, call: Call, kind: str) -> No
     if caller.role not in FEEDERS:
         raise Forbidden("Only a hospital's client sends for a feed", location="Bundle")
     check_content_type(call)
+    _check_size(call.body, services.limits.feed_batch)
     about = {"method": "POST", "path": "/".join(call.path), "client": caller.client, "role": caller.role, "organization": caller.organization}
     result = await asyncio.wrap_future(services.journey.submit(Received(kind, call.body, _feed_of(caller, call), about)))
     if result.error is not None:
         raise result.error
+
+
+def _check_size(body: bytes, most: int) -> None:
+    """Raises TooLarge for a Bundle of too many entries. What is no Bundle is for the journey to judge, which keeps what it refuses."""
+    try:
+        value = orjson.loads(body)
+    except ValueError:
+        return
+    entries = value.get("entry") if isinstance(value, dict) else None
+    if isinstance(entries, list):
+        _check_number(len(entries), most)
+
+
+def _check_number(entries: int, most: int) -> None:
+    if entries > most:
+        raise TooLarge("The Bundle has too many entries", location="Bundle.entry", advice=f"At most {most} are taken.")
 
 
 def _feed_of(caller: Caller, call: Call) -> str:
@@ -108,63 +134,3 @@ async def _feed(services: Services, caller: Caller, call: Call) -> Response:
         return FhirResponse(outcome([Issue("informational", "It was taken.", severity="information")]))
     entries = [{"response": {"status": "200 OK"}} for _ in taken.get("entry", [])]
     return FhirResponse({"resourceType": "Bundle", "type": f"{taken['type']}-response", **({"entry": entries} if entries else {})})
-
-
-# --- a client's batch -------------------------------------------------------------------------------------------------
-
-
-_HEADERS = {"ifMatch": "if-match", "ifNoneMatch": "if-none-match", "ifNoneExist": "if-none-exist"}
-
-
-def _call(services: Services, entry: Any, number: int) -> Call:
-    """The interaction that an entry asks for."""
-    place = f"Bundle.entry[{number}].request"
-    request = entry.get("request") if isinstance(entry, dict) else None
-    if not isinstance(request, dict) or not isinstance(request.get("url"), str) or not isinstance(request.get("method"), str):
-        raise Malformed("An entry says by request what is asked", location=place)
-    if request["method"] not in ("GET", "HEAD", "POST", "PUT"):
-        raise Unsupported("This method is not taken in a Bundle", location=f"{place}.method", advice="Send GET, POST or PUT.")
-    try:
-        url = urlsplit(request["url"].removeprefix(f"{services.fhir_url}/"))
-    except ValueError:
-        raise Malformed("This is no address below the base", location=f"{place}.url") from None
-    path = tuple(step for step in url.path.split("/") if step)
-    if url.scheme or url.netloc or not path:
-        raise Malformed("This is no address below the base", location=f"{place}.url")
-    headers = {name: str(request[element]) for element, name in _HEADERS.items() if element in request}
-    return Call(request["method"], path, parameters(url.query), headers, orjson.dumps(entry["resource"]) if "resource" in entry else b"")
-
-
-async def _alone(services: Services, caller: Caller, call: Call, interact: Interact) -> Response:
-    """The entry's answer, whatever it is."""
-    try:
-        return await interact(services, caller, call)
-    except GatewayError as error:
-        return failure(error)
-    except HTTPException as refusal:
-        return FhirResponse(outcome([Issue("not-supported", "There is no such interaction.")]), refusal.status_code)
-
-
-async def _together(services: Services, caller: Caller, calls: list[Call], interact: Interact) -> list[Response]:
-    """A transaction: all or nothing. One write at most, done first; where it fails, the whole does."""
-    writes = [number for number, one in enumerate(calls) if one.method in ("POST", "PUT") and one.path[-1] != "_search"]
-    if len(writes) > 1:
-        raise Unsupported("A client's transaction holds one write", location="Bundle.type", advice="Send several writes as a batch.")
-    answers = {number: await interact(services, caller, calls[number]) for number in writes}
-    for number, one in enumerate(calls):
-        if number not in answers:
-            answers[number] = await interact(services, caller, one)
-    return [answers[number] for number in range(len(calls))]
-
-
-def _entry(answer: Response) -> Json:
-    """An interaction's answer as an entry."""
-    response: Json = {"status": str(answer.status_code)}
-    if location := answer.headers.get("location"):
-        response["location"] = location
-    if etag := answer.headers.get("etag"):
-        response["etag"] = etag
-    body = orjson.loads(answer.body) if answer.body else None
-    if body is not None and answer.status_code >= 400:
-        return {"response": {**response, "outcome": body}}
-    return {"response": response, **({"resource": body} if body is not None else {})}

@@ -14,7 +14,6 @@ from gateway.errors import Malformed, NotAcceptable, TooLarge
 
 _JSON = ("application/fhir+json", "application/json", "text/json", "json")
 _ACCEPTED = (*_JSON, "application/*", "*/*", "text/html", "text/*")
-_ETAG = re.compile(r'^(?:W/)?"([A-Za-z0-9\-.]{1,64})"$')
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 JSON_PATCH = ("application/json-patch+json",)
 FORM = "application/x-www-form-urlencoded"
@@ -37,14 +36,6 @@ class Call(NamedTuple):
     def prefers(self, word: str) -> bool:
         """Whether Prefer says this ("return=minimal", "handling=lenient")."""
         return word in [one.strip().lower() for one in re.split(r"[,;]", self.header("prefer"))]
-
-    def if_match(self) -> str:
-        """The version that If-Match names, "" where it names none. Raises Malformed for what is no version's tag."""
-        stated = self.header("if-match")
-        found = _ETAG.match(stated)
-        if stated and not found:
-            raise Malformed("If-Match does not hold a version's tag", location="If-Match", advice='Write it as W/"3".')
-        return found[1] if found else ""
 
 
 async def call_of(request: Request, limit: int, *path: str) -> Call:

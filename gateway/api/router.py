@@ -28,7 +28,7 @@ OFFERS = (writing.OFFER, bundles.OFFER, groups.OFFER, exporting.OFFER)
 
 
 async def interact(services: Services, caller: Caller, call: Call) -> Answer:
-    """One interaction on a type or an instance, by method and address: from HTTP, or from an entry of a batch."""
+    """One interaction on a type or an instance, as asked over HTTP."""
     check_accept(call)
     if len(call.path) == 2 and call.path[1] == "_search" and call.method == "POST":
         call = _searching(call)
@@ -41,6 +41,10 @@ def _searching(call: Call) -> Call:
     return call._replace(method="GET", path=call.path[:1], parameters=[*call.parameters, *form])
 
 
+_WRITES = ((1, "POST"), *((steps, method) for steps in (1, 2) for method in ("PUT", "PATCH", "DELETE")))
+"""Steps of the path and method: those on a type alone are conditional."""
+
+
 async def _interaction(services: Services, caller: Caller, call: Call) -> Answer:
     method, path = "GET" if call.method == "HEAD" else call.method, call.path
     if path[0] not in resource_types():
@@ -51,14 +55,10 @@ async def _interaction(services: Services, caller: Caller, call: Call) -> Answer
         return await services.own_types[path[0]].interact(caller, call)
     if len(path) == 1 and method == "GET":
         return search_type(services, caller, call)
-    if len(path) == 1 and method == "POST":
-        return await writing.create(services, caller, call)
     if len(path) == 2 and method == "GET":
         return reading.read(services, caller, call)
-    if len(path) == 2 and method == "PUT":
-        return await writing.update(services, caller, call)
-    if len(path) == 2 and method == "PATCH":
-        return await writing.patched(services, caller, call)
+    if (len(path), method) in _WRITES:
+        return await writing.write(services, caller, call)
     if path[2:3] == ("_history",) and method == "GET" and len(path) <= 4:
         return reading.history(services, caller, call) if len(path) == 3 else reading.vread(services, caller, call)
     raise HTTPException(405)
@@ -86,7 +86,7 @@ def _fhir(routes: APIRouter, services: Services) -> None:
 
     async def base(request: Request) -> Response:
         caller, call = await _asked(services, request)
-        return await bundles.base(services, caller, call, interact)
+        return await bundles.base(services, caller, call, _interaction)
 
     async def on_type(request: Request, type: str) -> Response:
         return await interact(services, *await _asked(services, request, type))
@@ -110,8 +110,8 @@ def _fhir(routes: APIRouter, services: Services) -> None:
         ("/fhir/{type}/_search", ["POST"], on_search),
         ("/fhir/{type}/{id}/_history/{version}", ["GET", "HEAD"], on_version),
         ("/fhir/{type}/{id}/_history", ["GET", "HEAD"], on_history),
-        ("/fhir/{type}/{id}", ["GET", "HEAD", "PUT", "PATCH"], on_instance),
-        ("/fhir/{type}", ["GET", "HEAD", "POST"], on_type),
+        ("/fhir/{type}/{id}", ["GET", "HEAD", "PUT", "PATCH", "DELETE"], on_instance),
+        ("/fhir/{type}", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], on_type),
     ):
         routes.add_api_route(path, endpoint, methods=methods, response_class=Response)
 

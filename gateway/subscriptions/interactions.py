@@ -17,6 +17,7 @@ from fastapi import HTTPException
 
 from gateway.api import cursor
 from gateway.api.answers import FHIR_JSON, Answer
+from gateway.api.conditional import check_version
 from gateway.api.grants import grant
 from gateway.api.requests import Call, check_content_type
 from gateway.api.services import Services
@@ -118,10 +119,10 @@ class Desk:
         if said.get("id") != id:
             raise Malformed("The body's id is not the one in the address", location=f"{TYPE}.id")
         await asyncio.to_thread(self._check_endpoint, row.client, wanted)
-        status, now, stated = resource.first_status(said), self._now(), call.if_match()
+        status, now = resource.first_status(said), self._now()
 
         def change(before: SubscriptionRow) -> SubscriptionRow:
-            _check_version(before, stated)
+            check_version(call, TYPE, before.number)
             raw, headers = resource.kept(said, before)
             after = replace(before, resource=raw, headers=headers, patience=wanted.timeout * SECOND)
             return schedule.began(
@@ -136,7 +137,7 @@ class Desk:
 
     async def _delete(self, caller: Caller, call: Call, id: str) -> Answer:
         row = await asyncio.to_thread(self.mine, caller, id, "d")
-        _check_version(row, call.if_match())
+        check_version(call, TYPE, row.number)
         await asyncio.to_thread(self.services.store.subscriptions.delete, id)
         return Answer(status=204)
 
@@ -201,11 +202,6 @@ class Desk:
 
     def _now(self) -> int:
         return self.dispatcher.now()
-
-
-def _check_version(row: SubscriptionRow, stated: str) -> None:
-    if stated and stated != str(row.number):
-        raise Conflict("It has changed since it was read", location=TYPE, advice="Read it again, decide again, and send its version in If-Match.")
 
 
 def _status(before: SubscriptionRow, after: SubscriptionRow, wanted: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache
@@ -153,6 +153,16 @@ class Bench:
             future.set_exception(error)
         return future
 
+    def submit_together(self, writes: Sequence[Received]) -> Future[list[Outcome]]:
+        """One after the other: that all stand or none does is the journey's, which other tests hold."""
+        self.taken += writes
+        future: Future[list[Outcome]] = Future()
+        try:
+            future.set_result([self._take(each) for each in writes])
+        except GatewayError as error:
+            future.set_exception(error)
+        return future
+
     def _take(self, received: Received) -> Outcome:
         if isinstance(self.error, Unavailable):
             raise self.error
@@ -166,13 +176,20 @@ class Bench:
         if self.between is not None:
             step, self.between = self.between, None
             step()
-        about, body = received.about, parse(received.raw)
+        about, deleted = received.about, received.about["method"] == "DELETE"
+        body = {} if deleted else parse(received.raw)
         (statement,) = translate_write(body, about, self.now, identify).statements
         who = about["recipient"]
         with self.store.reading() as reader:
             current = reader.read(who, about["type"], about["id"])
         if about.get("if-match") and (current is None or str(current.number) != about["if-match"]):
             raise Conflict("it has changed since it was read")
+        if about.get("if-none-match") and current is not None:
+            raise Conflict("it exists by now")
+        if deleted:
+            for recipient in {ALL, who}:
+                self.delete(recipient, about["type"], about["id"])
+            return
         own = {**(orjson.loads(current.body or b"{}") if current else {}), **(statement.own or {}), "resourceType": about["type"], "id": about["id"]}
         if about["type"] != "Task":
             own = place(own, statement.person[0].replace("urn:gateway:id:Patient|", "Patient/"))
