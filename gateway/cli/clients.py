@@ -35,11 +35,16 @@ def add(
             help="A feed that a hospital's client may send for (may repeat): the one called as its organization if not said, else default.",
         ),
     ] = None,
+    endpoint: Annotated[
+        list[str] | None,
+        typer.Option("--endpoint", metavar="URL", help="An https address where, and below which, the client may be notified (may repeat)."),
+    ] = None,
     data: Data = None,
     config: Config = None,
 ) -> None:
     """Register a client. Its keys are public ones: the private key never leaves its owner."""
     from gateway.cli.files import read_text
+    from gateway.cli.subscriptions import allow_endpoints, check_endpoints
     from gateway.errors import Invalid, Usage
     from gateway.mappings.feeds.profile import FeedProfile
     from gateway.smart.clients import register, roles
@@ -48,6 +53,7 @@ def add(
         raise Usage(f"there is no such role; a client's role is one of {', '.join(roles())}", location="--role")
 
     with opened(data, config) as (store, settings):
+        check_endpoints(endpoint or [], settings)
         if role == "agency" and organization not in {each.id for each in settings.agency}:
             raise Invalid("there is no such agency in the configuration", location="organization", advice="Name the id of an [[agency]].")
         names = {FeedProfile().name, *(each.name for each in settings.feeds())}
@@ -67,6 +73,8 @@ def add(
             feeds=tuple(feed or []),
             now=time.time(),
         )
+    if endpoint:
+        allow_endpoints(row.id, endpoint, data, config)
     typer.echo(f"{row.id} {row.role} {row.organization or '-'} {row.scopes}")
 
 

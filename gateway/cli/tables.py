@@ -53,6 +53,16 @@ def print_clients(rows: Sequence[Mapping[str, Any]]) -> None:
     _console().print(table if rows else "No clients.")
 
 
+def print_subscriptions(rows: Sequence[Mapping[str, Any]]) -> None:
+    """One line a subscription."""
+    table = _table("id", "client", "topic", "status", "endpoint", "waiting", "failing since (UTC)", "")
+    for row in rows:
+        since = (row["failing_since"] or "")[:19]
+        values = (row["id"], row["client"], row["topic"], row["status"], row["endpoint"], str(row["waiting"]), since, row["error"] or "")
+        table.add_row(*(Text(value) for value in values))
+    _console().print(table if rows else "No subscriptions.")
+
+
 def print_feeds(rows: Sequence[Mapping[str, Any]]) -> None:
     """One line a feed."""
     table = _table("feed", "hospital", "last heard (UTC)", "last 24 h", "quarantined", "usual day", "no discharge", "")

@@ -215,10 +215,12 @@ def _console(services: Services, state: str, feed: str, before: int | None) -> P
         messages = list(reader.messages(Filter(state=state, feed=feed, limit=PAGE + 1, before=before)))
         states = feed_states(reader, services.feeds, microseconds(now))
         counts = reader.counts()
+    subscriptions = sorted(services.store.subscriptions.listed(), key=lambda row: (row.status != "error", row.failing_since is None, row.created))
     shown = messages[:PAGE]
     made = _page(
         "console.html",
         feeds=[_feed_line(state, now) for state in states],
+        subscriptions=[(row, _heard(row.failing_since) if row.failing_since is not None else "") for row in subscriptions[:PAGE]],
         messages=[(message, _received(message)) for message in shown],
         state=state,
         feed=feed,
