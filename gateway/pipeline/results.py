@@ -17,9 +17,9 @@ from gateway import __version__
 from gateway.fhir.search import terms
 from gateway.mappings import assessment
 from gateway.mappings.care.context import CareContext
-from gateway.mappings.care.derive import derive
+from gateway.mappings.care.derive import Derivations, derive
 from gateway.mappings.care.feed_flag import feed_flag
-from gateway.mappings.care.measure_report import case_json
+from gateway.mappings.care.measure_report import case_json, measured
 from gateway.mappings.care.transition_json import timeline_json, transition_json
 from gateway.pipeline.configuration import Configuration
 from gateway.privacy import supports
@@ -87,12 +87,13 @@ def results(entries: list[Entry], as_of: int, configuration: Configuration) -> R
                 break
             kept_from |= lost
         family = supports.verdicts(person, moment(as_of))
-        _view(ALL, person, assessed, configuration, found, family)
+        derivations = Derivations()
+        _view(ALL, person, assessed, configuration, found, family, derivations)
         _ask_hospitals(person, as_of, configuration, found)
         found.unanswered += _unanswered(person, assessed.values())
         found.asked += _asked(person, assessed.values())
         for view in views:
-            _view(view.agency, view.person, view.transitions, configuration, found, family)
+            _view(view.agency, view.person, view.transitions, configuration, found, family, derivations)
     return found
 
 
@@ -148,6 +149,8 @@ def _turn(person: PersonRecord, transition: Transition, agency: str) -> Turn:
 
 def told_by_alone(entries: Iterable[Entry], programs: frozenset[str]) -> frozenset[tuple[str, str]]:
     """(system, value) of the identifiers of people that these feeds told of, and no other."""
+    if not programs:
+        return frozenset()
     by_programs: set[tuple[str, str]] = set()
     by_others: set[tuple[str, str]] = set()
     for entry in entries:
@@ -183,18 +186,19 @@ def _assess(
     policy, now = configuration.policy, moment(as_of)
     who = assessment.client(person)
     agencies = tuple(each.id for each in policy.agencies)
-    bare = {}
+    stays = []
     for record in person.stays:
         withheld = withheld_from(person, record, agencies, now) | {agency for name, agency in kept_from if name == record.transition}
-        bare[record.id] = assessment.stay(person, record, who, (), withheld)
+        stays.append(assessment.stay(person, record, who, (), withheld, policy.agencies))
     visits: list[Visit] = []
-    for record in person.stays:
-        answer = psychiatric(bare[record.id], policy)[0]
+    for record, stay in zip(person.stays, stays, strict=True):
+        answer = psychiatric(stay, policy)[0]
         visits.append(assessment.visit(record, answer, answer != "no" and record.course.ever_inpatient))
     follow_ups, contacts = assessment.follow_ups(person), assessment.contacts(person)
     assessed = {}
-    for record in person.stays:
-        stay = assessment.stay(person, record, who, tuple(visits), bare[record.id].withheld_from, policy.agencies)
+    for stay in stays:
+        if len(visits) > 1:
+            stay = replace(stay, other_visits=tuple(each for each in visits if each.id != stay.id))
         transition = assess(stay, follow_ups, contacts, now, policy)
         if transition is None:
             ahead = outlook(stay, policy, now)
@@ -224,6 +228,7 @@ def _view(
     configuration: Configuration,
     found: Results,
     family: Mapping[str, Verdict],
+    derivations: Derivations,
 ) -> None:
     """The person's records and transitions as this recipient sees them; `family` is what the client's consents say of the people around them."""
     for resource in _resources(person):
@@ -242,14 +247,14 @@ def _view(
         transition = assessed.get(record.transition)
         if transition is None:
             continue
-        for resource in derive(person, record, transition, context):
+        for resource in derive(person, record, transition, context, derivations):
             _put(found, recipient, resource)
         body = transition_json(transition, person, recipient=reader)
         if reader is None:
             body["timeline"] = timeline_json(transition)
         case = case_of(transition, configuration.policy) if reader is None else None
         if case is not None:
-            body["measure"] = case_json(case)
+            body["measure"] = case_json(case)  # so the body differs wherever the case does
         found.transitions[recipient, transition.id] = TransitionRow(
             recipient=recipient,
             id=transition.id,
@@ -260,6 +265,7 @@ def _view(
             due=microseconds(transition.due) if transition.due is not None else NEVER,
             hospital=transition.stay.hospital,
             agency=transition.agency or "",
+            measured=measured(case, body["patient"]) if case is not None else None,
         )
 
 

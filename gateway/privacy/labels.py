@@ -12,6 +12,7 @@ from dataclasses import replace
 from gateway.fhir.confidential_address import any_confidential
 from gateway.privacy import sensitivity
 from gateway.records.record import Owned, PersonRecord, StayRecord
+from gateway.records.remembered import Remembered
 from gateway.records.statements import Json, StayFacts
 
 CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
@@ -45,6 +46,12 @@ def label(
     `part2`: told by, or about time in, a 42 CFR Part 2 program. `sud_attested`: the source says that its substance-use content is not Part 2.
     `confidentiality`: v3-Confidentiality code of the stay (PV2-22). `mental_health`: the place says what the content may not.
     """
+    return {**resource, "meta": _labelled(resource, part2, sud_attested, confidentiality, mental_health)}
+
+
+@Remembered
+def _labelled(resource: Json, part2: bool, sud_attested: bool, confidentiality: str | None, mental_health: bool) -> Json:
+    """The `meta` of the resource with its labels."""
     found = set(sensitivity.of({key: value for key, value in resource.items() if key != "meta"}))
     if mental_health:
         found.add("MH")
@@ -52,7 +59,8 @@ def label(
         found.add("42CFRPart2")
     if part2:
         found.add("SUD")
-    return with_labels(resource, found, confidentiality)
+    meta: Json = with_labels(resource, found, confidentiality)["meta"]
+    return meta
 
 
 def label_stay(encounter: Json, parts: Sequence[Json], facts: StayFacts, part2: bool = False) -> tuple[Json, tuple[Json, ...]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway.fhir.required import complete
 from gateway.privacy import labels, sensitivity
+from gateway.records.remembered import Remembered
 from gateway.records.statements import Json
 
 ALWAYS_KEPT = {
@@ -117,11 +118,16 @@ def _pattern(names: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile(rf"(?<![a-z0-9])(?:{'|'.join(words)})(?![a-z0-9])") if words else None
 
 
-def references(value: Any) -> set[str]:
+def references(value: Any) -> frozenset[str]:
     """Every literal reference in a value."""
+    return _of_value(value)
+
+
+@Remembered
+def _of_value(value: Any) -> frozenset[str]:
     found: set[str] = set()
     _references(value, found)
-    return found
+    return frozenset(found)
 
 
 def _references(value: Any, found: set[str]) -> None:

@@ -15,6 +15,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, NamedTuple
 
+from gateway.records.remembered import Remembered
 from gateway.records.statements import Json
 
 SUBSTANCE_USE = frozenset({"SUD", "ETH", "ETHUD", "OPIOIDUD"})
@@ -103,6 +104,11 @@ _of_short = lru_cache(maxsize=1 << 14)(_of_any)
 
 def of(value: Any) -> frozenset[str]:
     """The sensitivities of a resource or any part of one: every code, every word, attachments that are text."""
+    return _of_value(value)
+
+
+@Remembered
+def _of_value(value: Any) -> frozenset[str]:
     found: set[str] = set()
     _collect(value, found)
     return frozenset(found)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
+from gateway.fhir import compartment
 from gateway.store import sql
 from gateway.store.connection import Connection, Pending, Positions
 from gateway.store.heads import NEVER, NO_TERMS, Current, distinct_terms, pack_heads, pack_terms, terms_of_lines, unpack_heads, unpack_terms
@@ -16,6 +18,9 @@ _REMEMBERED = 20_000
 """Resources that are remembered within a transaction before all are forgotten (a rebuild is one long transaction)."""
 
 _REFERS = f'"{REFERS}"'.encode()
+
+SHARED_TYPES = compartment.SHARED | {"Device"}
+"""Types of which a resource may belong to nobody alone: references to any other need not be counted."""
 
 
 class Resource:
@@ -89,7 +94,7 @@ class Resources:
             self._pending.write()  # terms that came with the last change may go with this one
         if partition != SHARED_PARTITION:
             self.load(partition)
-        batch = _Batch()
+        batch = _Batch(self._recipients.number(ALL))
         listed: set[tuple[int, int]] = set()
         known = self._known
         versions = list(versions)
@@ -181,7 +186,7 @@ class Resources:
             digest = batch.digests[body] = body_digest(body)
         if before == digest and callable(terms):
             return
-        packed = pack_terms(terms() if callable(terms) else terms)
+        packed = _packed(batch, body, terms)
         if before == digest:
             if before_terms != packed:
                 self._change(batch, resource, recipient, stored, digest, packed)
@@ -202,7 +207,7 @@ class Resources:
             batch.versions.append((resource.id, recipient, number, self._words.number(resource.type), position, body))
         resource.heads[recipient] = Current(number, position, body, digest, terms)
         batch.changed[resource.id] = resource
-        if head.terms != terms:
+        if head.terms != terms and recipient != batch.everyone:
             before, after = _references(head.terms), _references(terms)
             batch.references += [(recipient, reference, 1) for reference in after - before]
             batch.references += [(recipient, reference, -1) for reference in before - after]
@@ -215,8 +220,7 @@ class Resources:
             self._index(resource)
         self._pending.add(sql.ADD_BODY, batch.bodies)
         self._pending.add(sql.ADD_VERSION, batch.versions)
-        everyone = self._recipients.number(ALL)
-        self._references += [reference for reference in batch.references if reference[0] != everyone]
+        self._references += batch.references
 
     def _complete(self) -> None:
         """Adds the last rows: agencies' versions of shared resources, and the heads of all that changed."""
@@ -261,7 +265,7 @@ class Resources:
         referred = self._referred(references)
         names = {reference: (type, name) for _, reference in references for type, _, name in [reference.partition("/")]}
         self._find_all({name for name in names.values() if name not in self._known})
-        batch = _Batch()
+        batch = _Batch(everyone)
         for recipient, reference in sorted(references):
             resource = self._known.get(names[reference])
             if resource is not None and resource.partition == SHARED_PARTITION:
@@ -271,19 +275,32 @@ class Resources:
 
 
 class _Batch:
-    """What one call writes, statement by statement."""
+    """What one call writes, statement by statement. `everyone` sees all shared resources, whatever refers to them."""
 
-    __slots__ = ("bodies", "changed", "digests", "references", "versions")
+    __slots__ = ("bodies", "changed", "digests", "everyone", "packed", "references", "versions")
 
-    def __init__(self) -> None:
+    def __init__(self, everyone: int) -> None:
+        self.everyone = everyone
         self.digests: dict[bytes, str] = {}
+        self.packed: dict[bytes, bytes] = {}  # by body, the terms that follow from it
         self.bodies: list[tuple[int, bytes]] = []
         self.versions: list[tuple[int, int, int, int, int, int | None]] = []
         self.changed: dict[int, Resource] = {}
         self.references: list[tuple[int, str, int]] = []
 
 
-def _references(terms: bytes) -> set[str]:
+def _packed(batch: _Batch, body: bytes, terms: Terms | Callable[[], Terms]) -> bytes:
+    """The terms; where they follow from the body, found once for all recipients who see the same."""
+    if not callable(terms):
+        return pack_terms(terms)
+    if body not in batch.packed:
+        batch.packed[body] = pack_terms(terms())
+    return batch.packed[body]
+
+
+@lru_cache(4096)
+def _references(terms: bytes) -> frozenset[str]:
+    """The references among terms that may be to a shared resource."""
     if _REFERS not in terms:
-        return set()
-    return {value for parameter, value in unpack_terms(terms) if parameter == REFERS}
+        return frozenset()
+    return frozenset(value for parameter, value in unpack_terms(terms) if parameter == REFERS and value.partition("/")[0] in SHARED_TYPES)
