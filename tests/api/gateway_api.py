@@ -45,6 +45,7 @@ CALLERS = {
     "oak": Caller("oak-app", "agency", "oak", scopes(AGENCY), (), 0),
     "narrow": Caller("narrow", "agency", "river", scopes("system/Task.s"), (), 0),
     "greedy": Caller("greedy", "agency", "river", scopes("system/*.cruds"), (), 0),
+    "deleter": Caller("deleter", "agency", "river", scopes("system/Appointment.d"), (), 0),
     "coordinator": Caller("desk", "coordinator", "county", scopes("system/*.rs system/Task.u system/Consent.cu"), (), 0),
     "hospital": Caller("st-mary", "hospital", "st-mary", scopes("system/Bundle.c"), ("st-mary",), 0),
     "two-feeds": Caller("two", "hospital", "two", scopes("system/Bundle.c"), ("one", "two"), 0),
