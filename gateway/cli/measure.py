@@ -4,79 +4,85 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gateway.cli.options import opened
 
 if TYPE_CHECKING:
+    from gateway.records.statements import Identify
     from gateway.store.interface import Reader
     from transitions.measure import Case, Measure
 
-PAGE = 1000
-
 
 def measure_year(year: int, data: Path | None, config: Path | None, *, as_json: bool, fhir: bool, chart: Path | None) -> None:
-    """Print the year's measure as a table, JSON or MeasureReports, and draw it if asked."""
+    """Print the year's measure as a table, JSON or MeasureReports, and draw it if asked.
+
+    The cases are read once to be counted, and once more where they are printed: no list of them is held, so memory does not grow with the year.
+    """
     from gateway.cli.progress import counting
     from gateway.errors import Usage
-    from gateway.mappings.care.measure_report import case_from, measure_json
     from gateway.stores import configuration_of
     from transitions.measure import Measure, Rate
 
     if as_json and fhir:
         raise Usage("one output can be JSON or FHIR, not both", location="--json", advice="Leave one of --json and --fhir out.")
-    with opened(data, config) as (store, settings):
-        configuration = configuration_of(settings, store)
-        found, cases, subjects = Measure(year, Rate("all")), [], {}
-        with store.reading() as reader, counting() as progress:
-            for number, transition in enumerate(_transitions(reader), 1):
-                progress("transitions", number)
-                case = case_from(transition)
-                if case is None or case.discharged.year != year:
-                    continue
+    with opened(data, config) as (store, settings), store.reading() as reader:
+        configuration, found = configuration_of(settings, store), Measure(year, Rate("all"))
+        with counting() as progress:
+            for number, (case, _) in enumerate(_cases(reader, year), 1):
+                progress("discharges", number)
                 if case.fate != "outside":
                     found.add(case, configuration.policy)
-                cases.append(case)
-                subjects[case.transition] = transition["patient"]
-    cases.sort(key=lambda case: (case.discharged, case.hospital, case.transition))
-    if chart is not None:
-        from gateway.web.chart import svg
+        if chart is not None:
+            from gateway.web.chart import svg
 
-        chart.write_text(svg(found), encoding="utf-8")
-        print(f"The chart is in {chart}.", file=sys.stderr)
-    if as_json:
-        import orjson
+            chart.write_text(svg(found), encoding="utf-8")
+            print(f"The chart is in {chart}.", file=sys.stderr)
+        if as_json:
+            _print_json(found, _cases(reader, year))
+        elif fhir:
+            _print_reports(found, _cases(reader, year), configuration.identify)
+        else:
+            from gateway.cli.tables import print_measure
 
-        sys.stdout.buffer.write(orjson.dumps(measure_json(found, cases), option=orjson.OPT_INDENT_2) + b"\n")
-    elif fhir:
-        _print_reports(found, cases, configuration.identify, subjects)
-    else:
-        from gateway.cli.tables import print_measure
-
-        print_measure(found, {each.id: each.name for each in settings.agency})
+            print_measure(found, {each.id: each.name for each in settings.agency})
 
 
-def _transitions(reader: Reader) -> Iterator[dict[str, Any]]:
-    """Every transition as the coordinator sees it, page by page: memory does not grow with their number."""
+def _cases(reader: Reader, year: int) -> Iterator[tuple[Case, str]]:
+    """The year's cases, each with its patient, in the order of day, hospital and transition."""
+    from gateway.mappings.care.measure_report import case_from
+
+    for _, kept in groupby(reader.measured(f"{year:04}-01-01", f"{year:04}-12-31"), key=attrgetter("day")):
+        yield from sorted(map(case_from, kept), key=lambda each: (each[0].hospital, each[0].transition))
+
+
+def _print_json(found: Measure, cases: Iterator[tuple[Case, str]]) -> None:
+    """One object; its `cases` a line each."""
     import orjson
 
-    from gateway.store.interface import ALL
+    from gateway.mappings.care.measure_report import listed, measure_json
 
-    position = 0
-    while rows := reader.feed(ALL, position, PAGE):
-        for row in rows:
-            if row.body is not None:
-                yield orjson.loads(row.body)
-        position = rows[-1].position
+    out = sys.stdout.buffer
+    out.write(orjson.dumps(measure_json(found), option=orjson.OPT_INDENT_2).removesuffix(b"\n}") + b',\n  "cases": [')
+    comma = b"\n    "
+    for case, _ in cases:
+        out.write(comma + orjson.dumps(listed(case)))
+        comma = b",\n    "
+    out.write(b"\n  ]\n}\n")
 
 
-def _print_reports(found: Measure, cases: list[Case], identify: Any, subjects: dict[str, str]) -> None:
+def _print_reports(found: Measure, cases: Iterator[tuple[Case, str]], identify: Identify) -> None:
     from datetime import UTC, datetime
 
     import orjson
 
-    from gateway.mappings.care.measure_report import reports
+    from gateway.mappings.care.measure_report import case_report, summary_report
 
-    for report in reports(found, cases, identify, subjects, datetime.now(UTC)):
-        sys.stdout.buffer.write(orjson.dumps(report) + b"\n")
+    made, out = datetime.now(UTC), sys.stdout.buffer
+    out.write(orjson.dumps(summary_report(found, identify, made)) + b"\n")
+    for case, patient in cases:
+        if case.fate != "outside":
+            out.write(orjson.dumps(case_report(case, patient, found.year, identify, made)) + b"\n")

@@ -105,6 +105,13 @@ class Past(NamedTuple):
     superseded: bool  # a later one has followed since
 
 
+class Measured(NamedTuple):
+    """What the measure counts of a transition, kept apart so that a year is read without the rest. It may differ only where the row's body does."""
+
+    day: str  # of the discharge, "2026-12-01"
+    body: bytes
+
+
 class TransitionRow(NamedTuple):
     """A transition's latest state for a recipient, at the position of its last change that this recipient may see. `body` None: withdrawn."""
 
@@ -119,6 +126,7 @@ class TransitionRow(NamedTuple):
     agency: str = ""
     position: int = 0
     updated: int = 0
+    measured: Measured | None = None  # of the coordinator's row alone; `Reader.measured` reads it, and no row that is read back has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +309,9 @@ class Reader(Protocol):
 
     def worklist(self, recipient: str, *, flagged: bool = False, status: str = "", limit: int | None = None, offset: int = 0) -> list[TransitionRow]:
         """In order of tier, due, id; without the withdrawn."""
+
+    def measured(self, first: str, last: str) -> Iterator[Measured]:
+        """What the measure counts of discharges from one day to another, both of them included, in the order of days."""
 
     def transition(self, recipient: str, id: str) -> TransitionRow | None:
         """The row, also if withdrawn (`body` None)."""

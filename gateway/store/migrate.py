@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import psycopg
     from sqlalchemy import Connection, Engine
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest revision among the migrations (a test holds the two together)."""
 
 SCRIPTS = Path(__file__).parent / "migrations"

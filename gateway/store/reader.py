@@ -9,7 +9,7 @@ from typing import Any
 from gateway.store import sql
 from gateway.store.connection import Connection
 from gateway.store.heads import unpack_heads, unpack_terms
-from gateway.store.interface import ALL, Filter, Heard, Input, Past, TransitionRow, Version
+from gateway.store.interface import ALL, Filter, Heard, Input, Measured, Past, TransitionRow, Version
 from gateway.store.names import Names
 from gateway.store.rows import indexed, input_of, transition_of
 
@@ -138,6 +138,9 @@ class SqlReader:
         parameters = [self._recipients.known(recipient), *([status] if status else []), _FOREVER if limit is None else limit, offset]
         rows = self._rows(statement, *parameters)
         return [transition_of(recipient, row) for row in rows]
+
+    def measured(self, first: str, last: str) -> Iterator[Measured]:
+        return (Measured(*row) for row in self._walk(sql.MEASURED, (first, last)))
 
     def transition(self, recipient: str, id: str) -> TransitionRow | None:
         rows = self._rows(sql.GET_TRANSITION, id, self._recipients.known(recipient))

@@ -173,6 +173,9 @@ Index(
     postgresql_where=_flagged,
 )
 
+# What the measure counts of a transition as the coordinator sees it; `day` is "" where it counts nothing.
+measured = _table("measured", _column("transition", key=True), _column("day", _text), _column("body", LargeBinary()), Index("measured_day", "day"))
+
 # The newest word on a Practitioner, Organization or Location.
 shared = _table("shared", _column("key", _text, key=True), _column("rank", _text), _column("digest", LargeBinary()), clustered=True)
 

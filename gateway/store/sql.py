@@ -137,6 +137,11 @@ SET_TRANSITION = (
     "WHERE id = ?"
 )
 
+SET_MEASURED = (
+    "INSERT INTO measured (transition, day, body) VALUES (?, ?, ?) ON CONFLICT (transition) DO UPDATE SET day = excluded.day, body = excluded.body"
+)
+MEASURED = "SELECT day, body FROM measured WHERE day >= ? AND day <= ? ORDER BY day, transition"
+
 ADD_AUDIT = "INSERT INTO audit (recorded, body) VALUES (?, ?)"
 
 # --- reading

@@ -7,13 +7,16 @@ from typing import NamedTuple
 
 from gateway.store import sql
 from gateway.store.connection import Connection, Pending, Positions
-from gateway.store.interface import TransitionRow
+from gateway.store.interface import ALL, Measured, TransitionRow
 from gateway.store.names import Names
 from gateway.store.rows import SHARED_PARTITION, transition_of
 from gateway.store.subscription_sql import ADD_CHANGE, WATCHED
 
 _REMEMBERED = 20_000
 """Rows that are remembered within a transaction before all are forgotten."""
+
+
+_UNMEASURED = Measured("", b"")
 
 
 class _Stored(NamedTuple):
@@ -103,7 +106,7 @@ class Transitions:
         return self._known[key]
 
     def _put(self, partition: int, row: TransitionRow) -> None:
-        recipient = self._recipients.number(row.recipient)
+        recipient, measured, row = self._recipients.number(row.recipient), row.measured, row._replace(measured=None)
         stored = self._find(row, recipient)
         if stored is None:
             if row.body is not None:
@@ -111,6 +114,7 @@ class Transitions:
                 id = self._new_id()
                 self._remember(_Stored(id, partition, row))
                 self._pending.add(sql.ADD_TRANSITION, [(id, row.id, recipient, partition, row.position, *_columns(row))])
+                self._measure(id, row, measured)
                 self._tell(recipient, None, row)
             return
         id, owner, before = stored
@@ -124,7 +128,12 @@ class Transitions:
             self._remember(_Stored(id, partition, row))
             self._pending.add(sql.SET_TRANSITION, [(partition, row.position, *_columns(row), id)])
             if row.position != before.position:
+                self._measure(id, row, measured)
                 self._tell(recipient, before.body, row)
+
+    def _measure(self, id: int, row: TransitionRow, measured: Measured | None) -> None:
+        if row.recipient == ALL:
+            self._pending.add(sql.SET_MEASURED, [(id, *(measured or _UNMEASURED))])
 
     def _tell(self, recipient: int, before: bytes | None, row: TransitionRow) -> None:
         """Puts a change into the outbox where somebody subscribes to the recipient's view."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from functools import cache
+
+import orjson
 
 from gateway.records.statements import Identify, Json
+from gateway.store.interface import Measured
 from transitions.measure import Case, Measure, Rate
 
 MEASURE = "urn:gateway:measure:follow-up-after-hospitalization|1"
@@ -17,22 +20,32 @@ _SUBJECT = {"coding": [{"system": "http://hl7.org/fhir/resource-types", "code": 
 
 
 def case_json(case: Case) -> Json:
-    """A case without what its transition says already: kept with the coordinator's view of the transition."""
-    shown = asdict(case) | {"discharged": case.discharged.isoformat(), "visit": case.visit.isoformat() if case.visit else None}
-    return {key: value for key, value in shown.items() if key not in ("transition", "hospital", "agency")}
+    """A case without what its transition says already: it stands in the coordinator's view of the transition."""
+    return {
+        "discharged": case.discharged.isoformat(),
+        "fate": case.fate,
+        "why": case.why,
+        "visit": case.visit.isoformat() if case.visit else None,
+        "days": case.days,
+        "reference": case.reference,
+    }
 
 
-def case_from(transition: Json) -> Case | None:
-    """The case that was kept with a transition; None where it has none."""
-    kept = transition.get("measure")
-    if kept is None:
-        return None
-    days = {"discharged": date.fromisoformat(kept["discharged"]), "visit": date.fromisoformat(kept["visit"]) if kept["visit"] else None}
-    return Case(transition=transition["id"], hospital=transition["hospital"] or "", agency=transition["agency"] or "", **{**kept, **days})
+def measured(case: Case, patient: str) -> Measured:
+    """The case as the store keeps it apart from its transition; `patient` is "Patient/…"."""
+    kept = {"transition": case.transition, "hospital": case.hospital, "agency": case.agency, "patient": patient, **case_json(case)}
+    return Measured(kept["discharged"], orjson.dumps(kept))
 
 
-def measure_json(found: Measure, cases: Iterable[Case]) -> Json:
-    """DESIGN's shape of `measure --json`; rates are left to the reader, because a rate of few cases misleads."""
+def case_from(kept: Measured) -> tuple[Case, str]:
+    """The case that was kept, and its patient."""
+    told = orjson.loads(kept.body)
+    patient, visit = told.pop("patient"), told["visit"]
+    return Case(**told | {"discharged": date.fromisoformat(kept.day), "visit": date.fromisoformat(visit) if visit else None}), patient
+
+
+def measure_json(found: Measure) -> Json:
+    """The year in DESIGN's shape of `measure --json`, but for its cases; rates are left to the reader, because a rate of few cases misleads."""
     total = _rate_json(found.total)
     del total["name"]
     return {
@@ -41,20 +54,23 @@ def measure_json(found: Measure, cases: Iterable[Case]) -> Json:
         "hospitals": _groups(found.hospitals),
         "agencies": _groups(found.agencies),
         "months": _groups(found.months),
-        "cases": [{"transition": case.transition, "hospital": case.hospital, "agency": case.agency or None, **case_json(case)} for case in cases],
     }
 
 
-def reports(found: Measure, cases: Iterable[Case], identify: Identify, subjects: dict[str, str], made: datetime) -> Iterable[Json]:
-    """MeasureReports: the year's summary, then an individual one for each counted or excluded case.
+def listed(case: Case) -> Json:
+    """One of the year's `cases`."""
+    return {"transition": case.transition, "hospital": case.hospital, "agency": case.agency or None, **case_json(case)}
 
-    `subjects`: transition id -> "Patient/…". Ids follow from the year and the transition, so that a report made again replaces the former one.
-    """
-    yield _report(identify, f"measure|{found.year}", "summary", found.year, made, _summary_groups(found)) | {"improvementNotation": _IMPROVEMENT}
-    for case in cases:
-        if case.fate != "outside":
-            report = _report(identify, f"measure|{found.year}|{case.transition}", "individual", found.year, made, _case_groups(case))
-            yield report | {"subject": {"reference": subjects[case.transition]}, "improvementNotation": _IMPROVEMENT}
+
+def summary_report(found: Measure, identify: Identify, made: datetime) -> Json:
+    """The year's MeasureReport. Ids follow from the year and the transition, so that a report made again replaces the former one."""
+    return _report(identify, f"measure|{found.year}", "summary", found.year, made, _summary_groups(found))
+
+
+def case_report(case: Case, patient: str, year: int, identify: Identify, made: datetime) -> Json:
+    """The individual MeasureReport of a counted or excluded case; `patient` is "Patient/…"."""
+    groups = _case_groups(case.fate == "counted", within_7=case.days is not None and case.days <= 7, within_30=case.days is not None)
+    return _report(identify, f"measure|{year}|{case.transition}", "individual", year, made, groups) | {"subject": {"reference": patient}}
 
 
 def _report(identify: Identify, key: str, kind: str, year: int, made: datetime, groups: list[Json]) -> Json:
@@ -66,6 +82,7 @@ def _report(identify: Identify, key: str, kind: str, year: int, made: datetime, 
         "measure": MEASURE,
         "date": made.astimezone(UTC).isoformat(timespec="seconds"),
         "period": {"start": f"{year}-01-01", "end": f"{year}-12-31"},
+        "improvementNotation": _IMPROVEMENT,
         "group": groups,
     }
 
@@ -100,11 +117,9 @@ def _summary_groups(found: Measure) -> list[Json]:
     ]
 
 
-def _case_groups(case: Case) -> list[Json]:
-    counted = case.fate == "counted"
-    return [
-        _group(days, _populations(int(counted), int(not counted), int(case.days is not None and case.days <= days)), None, []) for days in (7, 30)
-    ]
+@cache
+def _case_groups(counted: bool, *, within_7: bool, within_30: bool) -> list[Json]:
+    return [_group(days, _populations(int(counted), int(not counted), int(seen)), None, []) for days, seen in ((7, within_7), (30, within_30))]
 
 
 def _group(days: int, populations: list[Json], score: float | None, stratifiers: list[Json]) -> Json:

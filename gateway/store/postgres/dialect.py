@@ -81,6 +81,7 @@ UNDER_THE_LOCK = {
     sql.ADD_TERM: Many(_many(sql.ADD_TERM, "int8 text int8")),
     sql.ADD_TRANSITION: Many(_many(sql.ADD_TRANSITION, f"int8 text int8 int8 int8 {_TRANSITION}"), positions=(4,)),
     sql.SET_TRANSITION: Many(_many(sql.SET_TRANSITION, f"int8 int8 {_TRANSITION} int8"), key=(10,), positions=(1,)),
+    sql.SET_MEASURED: Many(_many(sql.SET_MEASURED, "int8 text bytea"), key=(0,)),
     ADD_CHANGE: Many(_many(ADD_CHANGE, "int8 int8 text bytea bytea"), positions=(0,)),
     sql.WAKE: Many(_many(_LOOK, "int8 int8").replace("WHERE id", "WHERE next_look IS DISTINCT FROM n.c1 AND id"), key=(1,)),
     sql.ADD_AUDIT: Many(_many(_with_id(sql.ADD_AUDIT), "int8 int8 bytea"), positions=(0,)),
