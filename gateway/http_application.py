@@ -16,7 +16,7 @@ from gateway.listening import acknowledgement_mode, tls
 from gateway.records.times import moment
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI, Request
+    from fastapi import APIRouter, FastAPI, Request
 
     from gateway.api.services import Services
     from gateway.api.traffic import Bounds
@@ -34,9 +34,8 @@ def application(gateway: Gateway) -> FastAPI:
     from gateway.api.router import api
     from gateway.api.services import Limits, Services
     from gateway.api.traffic import Traffic
-    from gateway.smart import access, discovery, endpoints, signing
+    from gateway.smart import access
     from gateway.smart.cors import Origins
-    from gateway.smart.jwks import KeySets
     from gateway.subscriptions import routes as subscriptions
     from gateway.web import pages
 
@@ -68,9 +67,7 @@ def application(gateway: Gateway) -> FastAPI:
     )
     services.registry.register(FeedMetrics(gateway.feed_states))
     app = FastAPI(title="Care-transition gateway", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(discovery.router(gateway.base_url))
-    app.include_router(signing.router(signing.Signer(store.signing_keys, time.time)))
-    app.include_router(endpoints.router(store.credentials, base_url=gateway.base_url, clock=time.time, key_sets=KeySets(time.time)))
+    app.include_router(authorization_server(gateway))
     app.include_router(
         hl7v2_over_http.router(
             hl7v2_requests(gateway), admit=hl7v2_senders(services), body_bytes=settings.http.max_body, mode=acknowledgement_mode(settings.feeds())
@@ -81,6 +78,35 @@ def application(gateway: Gateway) -> FastAPI:
     app.include_router(pages.pages(shown))
     guard(app, services.registry, traffic, Origins(store.credentials, time.monotonic))
     return app
+
+
+def authorization_server(gateway: Gateway) -> APIRouter:
+    """The authorization server: discovery, keys, the endpoints that clients ask, and the pages where people let apps in."""
+    from fastapi import APIRouter
+
+    from gateway.smart import authorize, discovery, endpoints, entrance, signing
+    from gateway.smart.identity import Issuer
+    from gateway.smart.jwks import KeySets
+    from gateway.smart.throttle import Throttle
+
+    store, url = gateway.store, gateway.base_url
+    signer = signing.Signer(store.signing_keys, time.time)
+    issuer = Issuer(url, signer.sign)
+    pages = entrance.Entrance(
+        store=store,
+        key=store.installation_key(),
+        fhir_url=issuer.fhir_url,
+        clock=time.time,
+        audit=gateway.trail.add,
+        throttle=Throttle(entrance.FAILURES, entrance.WINDOW, time.time),
+        secure=url.startswith("https:"),
+    )
+    routes = APIRouter()
+    routes.include_router(discovery.router(url, launch=True))
+    routes.include_router(signing.router(signer))
+    routes.include_router(endpoints.router(store.credentials, base_url=url, clock=time.time, key_sets=KeySets(time.time), issuer=issuer))
+    routes.include_router(authorize.router(pages))
+    return routes
 
 
 def bounds_of(settings: HttpSettings) -> Bounds:

@@ -79,7 +79,8 @@ def configuration_of(settings: Settings, store: Store) -> Configuration:
 
 
 def ensure_own_resources(store: Store, settings: Settings, now: int) -> None:
-    """The gateway's Device and the agencies' Organizations, as configured today; `now` by the care clock, in microseconds UTC."""
+    """The gateway's Device, the agencies' Organizations as configured today, and users' Practitioners; `now` by the care clock, microseconds UTC."""
     configuration = configuration_of(settings, store)  # before the transaction: it may write the installation's key
+    people = store.credentials.users.all()
     with store.write(now) as writer:
-        put_own_resources(writer, configuration)
+        put_own_resources(writer, configuration, people)

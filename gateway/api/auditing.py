@@ -29,7 +29,7 @@ def disclosed(services: Services, caller: Caller, call: Call, answer: Answer) ->
     act = _act(call)
     query = urlencode(call.parameters) if act in ("search", "history") else ""
     try:
-        services.audit(Disclosure(act, caller.client, caller.role, caller.organization, answer.shown, query))
+        services.audit(Disclosure(act, caller.client, caller.role, caller.organization, answer.shown, query, caller.user, caller.fhir_user))
     except Unavailable:
         if act in ("update", "patch") or (act == "create" and answer.status_code == 201):
             return _unshown(answer)

@@ -27,6 +27,13 @@ def add(
         Path | None, typer.Option("--jwks", metavar="FILE", help="A file with its public keys (JWKS).", exists=True, dir_okay=False)
     ] = None,
     jwks_url: Annotated[str, typer.Option("--jwks-url", metavar="URL", help="Where its public keys are published.")] = "",
+    secret: Annotated[bool, typer.Option("--secret", help="An app that can keep a secret: one is made, and printed once.")] = False,
+    public: Annotated[bool, typer.Option("--public", help="An app that can keep none: it runs in a browser, or on a phone.")] = False,
+    redirect_uri: Annotated[
+        list[str] | None, typer.Option("--redirect-uri", metavar="URI", help="Where people who log in to an app are sent back to (may repeat).")
+    ] = None,
+    launch_url: Annotated[str, typer.Option("--launch-url", metavar="URL", help="Where an app is launched from a client's page here.")] = "",
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="An app's name, as people are shown it.")] = "",
     feed: Annotated[
         list[str] | None,
         typer.Option(
@@ -42,19 +49,25 @@ def add(
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """Register a client. Its keys are public ones: the private key never leaves its owner."""
+    """Register a client. Its keys are public ones: the private key never leaves its owner.
+
+    One with --redirect-uri is an app that people log in to: without --organization it is everybody's, and works for its users alone.
+    """
     from gateway.cli.files import read_text
     from gateway.cli.subscriptions import allow_endpoints, check_endpoints
     from gateway.errors import Invalid, Usage
     from gateway.mappings.feeds.profile import FeedProfile
+    from gateway.smart.access import new_token
     from gateway.smart.clients import register, roles
 
     if role not in roles():
         raise Usage(f"there is no such role; a client's role is one of {', '.join(roles())}", location="--role")
 
+    made = new_token() if secret else ""
+    is_everybodys = bool(redirect_uri) and not organization
     with opened(data, config) as (store, settings):
         check_endpoints(endpoint or [], settings)
-        if role == "agency" and organization not in {each.id for each in settings.agency}:
+        if role == "agency" and not is_everybodys and organization not in {each.id for each in settings.agency}:
             raise Invalid("there is no such agency in the configuration", location="organization", advice="Name the id of an [[agency]].")
         names = {FeedProfile().name, *(each.name for each in settings.feeds())}
         unknown = sorted(set(feed or []) - names)
@@ -70,12 +83,19 @@ def add(
             scope=" ".join(scope or []),
             jwks=read_text(jwks, "the key set") if jwks else "",
             jwks_url=jwks_url,
+            secret=made,
+            public=public,
+            name=name,
+            redirect_uris=tuple(redirect_uri or []),
+            launch_url=launch_url,
             feeds=tuple(feed or []),
             now=time.time(),
         )
     if endpoint:
         allow_endpoints(row.id, endpoint, data, config)
     typer.echo(f"{row.id} {row.role} {row.organization or '-'} {row.scopes}")
+    if made:
+        typer.echo(f"secret (shown once): {made}")
 
 
 @app.command("list")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.cli import agencies, check, clients, feed, inbox, keys, store, subscriptions, transitions
+from gateway.cli import agencies, check, clients, feed, inbox, keys, store, subscriptions, transitions, users
 from gateway.cli.options import CONFIGURATION, Config, Data, data_of
 from gateway.errors import GatewayError
 
@@ -119,6 +119,7 @@ app.add_typer(inbox.app, name="messages")
 app.add_typer(transitions.app, name="transitions")
 app.add_typer(agencies.app, name="agencies")
 app.add_typer(clients.app, name="clients")
+app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(check.app, name="check")

@@ -55,9 +55,10 @@ def rebuild(store: Store, configuration: Configuration, now: int, progress: Prog
     A version is written only where the result differs.
     """
     done = Rebuilt()
+    people = store.credentials.users.all()
     with store.write(now) as writer, store.reading() as reader:
         writer.clear_statements()
-        put_own_resources(writer, configuration)
+        put_own_resources(writer, configuration, people)
         keys: dict[str, str] = {}
         touched: set[int] = set()
         for row in reader.messages(Filter(state="processed", oldest_first=True)):

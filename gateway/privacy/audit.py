@@ -39,7 +39,7 @@ EXPORT = "urn:care-transition-gateway:export"
 INPUT = "urn:care-transition-gateway:input"
 """Identifier system of the inbox's rows, by number."""
 
-PURPOSES = {"agency": disclosure.PURPOSE, "coordinator": "CAREMGT", "operator": "HSYSADMIN"}
+PURPOSES = {"agency": disclosure.PURPOSE, "hospital": disclosure.PURPOSE, "coordinator": "CAREMGT", "operator": "HSYSADMIN"}
 """Role -> what it reads for (v3-ActReason): an agency for what its clients' consents are asked for, treatment."""
 
 
@@ -61,6 +61,8 @@ class Disclosure(NamedTuple):
     organization: str  # "" for none
     shown: Shown
     query: str = ""  # as asked; "" where nothing but the resource's own address was
+    user: str = ""  # the name by which somebody is logged in for whom the client asks; "" for none
+    person: str = ""  # that user's own resource, "Practitioner/…"
 
 
 Audit = Callable[[Disclosure], None]
@@ -95,6 +97,8 @@ def event_of(disclosed: Disclosure, recorded: datetime, gateway: str) -> Json:
         query=disclosed.query,
         purpose=PURPOSES[disclosed.role],
         consents=disclosed.shown.consents,
+        user=disclosed.user,
+        person=disclosed.person,
     )
 
 
@@ -114,10 +118,13 @@ def audit_event(
     consents: Sequence[str] = (),
     permitted: bool = True,
     reason: str = "",
+    user: str = "",
+    person: str = "",
 ) -> Json:
-    """One AuditEvent.
+    """One AuditEvent. Where a user is behind it, the user is who asked, and the client what asked.
 
-    `who` is the client's or user's id, `organization` its Organization's id, `gateway` the reference of the gateway's Device ("Device/…").
+    `who` is the client's id or the session's name, `organization` its Organization's id, `gateway` the reference of the gateway's Device;
+    `user` and `person` the name and the reference of who is logged in, "" for nobody.
     `patients`, `resources` and `consents` are references; `identifiers` (system, value) of what is no resource; `query` the search as asked;
     `reason` what a user gave for break-glass.
     """
@@ -131,6 +138,9 @@ def audit_event(
     if consents:
         agent["policy"] = sorted(consents)
     agents = [agent]
+    if user:
+        asking = {**agent, "who": {"reference": person}, "altId": user}
+        agents = [asking, {"who": agent["who"], "requestor": False}]
     if organization:
         agents.append({"who": {"reference": f"Organization/{organization}"}, "requestor": False})
     event: Json = {

@@ -10,10 +10,11 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Response
 
-from gateway.smart import clients, keys
+from gateway.smart import apps, clients, identity, keys, signing
 
-TOKEN, INTROSPECT, REVOKE = "/oauth/token", "/oauth/introspect", "/oauth/revoke"
+AUTHORIZE, TOKEN, INTROSPECT, REVOKE = "/oauth/authorize", "/oauth/token", "/oauth/introspect", "/oauth/revoke"
 
+OPENID = "/.well-known/openid-configuration"
 WELL_KNOWN = "/fhir/.well-known/smart-configuration"
 _FORMS = (WELL_KNOWN, WELL_KNOWN + "/", "/fhir//.well-known/smart-configuration")  # a base with a trailing slash, joined without care
 
@@ -23,38 +24,67 @@ def token_url(base_url: str) -> str:
     return base_url.rstrip("/") + TOKEN
 
 
-def document(base_url: str) -> dict[str, Any]:
-    """The configuration document for a gateway that is reached at `base_url`."""
+def document(base_url: str, *, launch: bool = False) -> dict[str, Any]:
+    """The configuration document for a gateway that is reached at `base_url`; with `launch`, people let apps in there."""
     base = base_url.rstrip("/")
+    methods = ["private_key_jwt", *(["client_secret_basic"] if launch else [])]
+    public = ["none"] if launch else []
     return {
+        **({"issuer": base, "jwks_uri": base + signing.JWKS, "authorization_endpoint": base + AUTHORIZE} if launch else {}),
         "token_endpoint": token_url(base_url),
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_methods_supported": [*methods, *public],
         "token_endpoint_auth_signing_alg_values_supported": list(keys.ALGORITHMS),
-        "grant_types_supported": ["client_credentials"],
+        "grant_types_supported": ["client_credentials", *(["authorization_code", "refresh_token"] if launch else [])],
+        **({"response_types_supported": ["code"], "response_modes_supported": ["query"]} if launch else {}),
         "introspection_endpoint": base + INTROSPECT,
-        "introspection_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "introspection_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_signing_alg_values_supported": list(keys.ALGORITHMS),
         "revocation_endpoint": base + REVOKE,
-        "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "revocation_endpoint_auth_methods_supported": [*methods, *public],
         "revocation_endpoint_auth_signing_alg_values_supported": list(keys.ALGORITHMS),
-        "scopes_supported": _scopes(),
+        "scopes_supported": [*(apps.DEFAULT_SCOPE.split() if launch else ()), *_system_scopes()],
         "code_challenge_methods_supported": ["S256"],  # required of every server, and of plain's absence
-        "capabilities": ["client-confidential-asymmetric", "permission-v1", "permission-v2"],
+        "capabilities": [*(_LAUNCH if launch else ()), *_ALWAYS],
     }
 
 
-def _scopes() -> list[str]:
+_ALWAYS = ("client-confidential-asymmetric", "permission-v1", "permission-v2")
+_LAUNCH = (
+    "launch-ehr",
+    "launch-standalone",
+    "authorize-post",
+    "client-public",
+    "client-confidential-symmetric",
+    "sso-openid-connect",
+    "context-banner",
+    "context-ehr-patient",
+    "context-ehr-encounter",
+    "context-standalone-patient",
+    "permission-offline",
+    "permission-online",
+    "permission-patient",
+    "permission-user",
+)
+"""SMART App Launch 2.2, "Capabilities": those that truly work."""
+
+
+def _system_scopes() -> list[str]:
     return list(dict.fromkeys(scope for role in clients.roles() for scope in clients.default_scope(role).split()))
 
 
-def router(base_url: str) -> APIRouter:
-    """The discovery document's route."""
-    body = orjson.dumps(document(base_url))
+def router(base_url: str, *, launch: bool = False) -> APIRouter:
+    """The discovery document's route; with `launch` also that of the OpenID provider's configuration, next to the issuer."""
+    told = document(base_url, launch=launch)
     routes = APIRouter()
 
-    async def configuration() -> Response:
-        return Response(body, media_type="application/json", headers={"Cache-Control": "max-age=300"})
+    def add(body: bytes, *paths: str) -> None:
+        async def configuration() -> Response:
+            return Response(body, media_type="application/json", headers={"Cache-Control": "max-age=300"})
 
-    for path in _FORMS:
-        routes.add_api_route(path, configuration, methods=["GET", "HEAD"], include_in_schema=path == WELL_KNOWN)
+        for path in paths:
+            routes.add_api_route(path, configuration, methods=["GET", "HEAD"], include_in_schema=path in (WELL_KNOWN, OPENID))
+
+    add(orjson.dumps(told), *_FORMS)
+    if launch:
+        add(orjson.dumps(identity.provider(told)), OPENID, OPENID + "/")
     return routes

@@ -48,12 +48,11 @@ def id_token(issuer: Issuer, grant: GrantRow, user: UserRow, nonce: str, now: fl
     return issuer.sign(claims)
 
 
-def provider(base: str, endpoints: Mapping[str, Any]) -> dict[str, Any]:
-    """The OpenID provider's configuration: `endpoints` are those of the SMART configuration."""
+def provider(configuration: Mapping[str, Any]) -> Claims:
+    """The OpenID provider's configuration: what the SMART configuration says of the same endpoints, and what is said of id_tokens."""
+    shared = {name: value for name, value in configuration.items() if name != "capabilities"}
     return {
-        "issuer": base,
-        "jwks_uri": f"{base}{signing.JWKS}",
-        **endpoints,
+        **shared,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [signing.ALGORITHM],
         "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "fhirUser"],

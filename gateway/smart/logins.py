@@ -18,10 +18,11 @@ LASTS = 8 * 3600  # seconds, wall clock: a working day
 
 
 class LoggedIn(NamedTuple):
-    """A login that holds, and its user."""
+    """A login that holds, and its user. `cookie` is what the browser sent."""
 
     login: LoginRow
     user: UserRow
+    cookie: str
 
 
 def begin(users: Users, user: UserRow, now: float) -> str:
@@ -35,7 +36,7 @@ def of(users: Users, cookie: str | None, now: float) -> LoggedIn | None:
     """The login of whoever sends this cookie; None where there is none that holds."""
     login = users.login(access.digest(cookie)) if cookie and cookie.isascii() else None
     user = users.user(login.user) if login is not None and now < login.expires else None
-    return LoggedIn(login, user) if login is not None and user is not None and user.revoked is None else None
+    return LoggedIn(login, user, cookie) if cookie and login is not None and user is not None and user.revoked is None else None
 
 
 def form_token(key: bytes, cookie: str, page: str, request: str) -> str:

@@ -17,7 +17,7 @@ class Throttle:
     """`most`: kind -> failures that one value of this kind may have within `window` seconds. `clock` gives wall-clock seconds."""
 
     def __init__(self, most: Mapping[str, int], window: float, clock: Callable[[], float]) -> None:
-        self._most, self._window, self._clock = most, window, clock
+        self._most, self.window, self._clock = most, window, clock
         self._failures: dict[bytes, deque[float]] = {}
         self._lock = threading.Lock()
 
@@ -27,7 +27,7 @@ class Throttle:
         with self._lock:
             counts = {kind: self._recent(_key(kind, value), now) for kind, value in values.items()}
             if any(len(counts[kind]) >= self._most[kind] for kind in values):
-                minutes = int(self._window // 60)
+                minutes = int(self.window // 60)
                 raise TooMany("there were too many failed attempts", advice=f"Wait {minutes} minutes, and try again.")
             for each in counts.values():
                 each.append(now)
@@ -42,7 +42,7 @@ class Throttle:
 
     def _recent(self, key: bytes, now: float) -> deque[float]:
         recent = self._failures.pop(key, None) or deque()
-        while recent and recent[0] <= now - self._window:
+        while recent and recent[0] <= now - self.window:
             recent.popleft()
         if len(self._failures) >= REMEMBERED:
             del self._failures[next(iter(self._failures))]
