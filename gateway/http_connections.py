@@ -17,9 +17,8 @@ class ConnectionBounds:
 
     header_bytes: int = 65_536
     header_seconds: float = 15.0  # from the connection, or the answer before, to the end of a request's headers
-    body_seconds: float = 65.0  # from there to the end of its body: a little more than the app grants it, so that it can answer
+    body_seconds: float = 65.0  # from there to the end of its body: more than the app grants, whose answer is to be read before the connection ends
     stalled_seconds: float = 60.0  # for which a reader may take nothing of what waits for it
-    closing_seconds: float = 10.0  # for the last bytes to leave
     connections: int = 2_000
 
 
@@ -52,7 +51,7 @@ class _Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect(None)
-        self._watch_reader(None)
+        self._leave_reader()
         super().connection_lost(exc)
 
     # what the client sends
@@ -81,12 +80,18 @@ class _Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.is_closing():
-            self._watch_reader(self.bounds.stalled_seconds, keep=self.transport.get_write_buffer_size())
-        elif self._deadline is None and not self.pipeline:
-            self._expect(self.bounds.header_seconds)
+            self._watch_reader()
+        else:
+            self._expect_next()
 
     def timeout_keep_alive_handler(self) -> None:
         self._close()
+
+    def _expect_next(self) -> None:
+        """The next request may begin, unless one has, or the client is still at the last answer."""
+        answered = self.cycle is not None and self.cycle.response_complete
+        if answered and self._deadline is None and not self.pipeline and not self.flow.write_paused:
+            self._expect(self.bounds.header_seconds)
 
     def _expect(self, seconds: float | None) -> None:
         """The client has so long for what is next; None: nothing is awaited of it."""
@@ -96,28 +101,32 @@ class _Connection(HttpToolsProtocol):
 
     def _close(self) -> None:
         self.transport.close()
-        self._watch_reader(self.bounds.closing_seconds, keep=0)
+        self._watch_reader()
 
     # what the client reads
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._watch_reader(self.bounds.stalled_seconds, keep=self.transport.get_write_buffer_size())
+        self._watch_reader()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         if not self.transport.is_closing():
-            self._watch_reader(None)
+            self._leave_reader()
+            self._expect_next()
 
-    def _watch_reader(self, seconds: float | None, keep: int = 0) -> None:
-        """End the connection unless less than `keep` bytes wait by then; if so, look again. None: stop looking."""
-        if self._watch is not None:
-            self._watch.cancel()
-        self._watch = None if seconds is None else self.loop.call_later(seconds, self._look_at_reader, seconds, keep)
+    def _watch_reader(self) -> None:
+        """End the connection if what waits for the reader is not less after a while; else look again."""
+        self._leave_reader()
+        self._watch = self.loop.call_later(self.bounds.stalled_seconds, self._look_at_reader, self.transport.get_write_buffer_size())
 
-    def _look_at_reader(self, seconds: float, keep: int) -> None:
-        waiting = self.transport.get_write_buffer_size()
-        if waiting < keep:
-            self._watch_reader(seconds, waiting)
+    def _look_at_reader(self, waited: int) -> None:
+        if self.transport.get_write_buffer_size() < waited:
+            self._watch_reader()
         else:
             self.transport.abort()
+
+    def _leave_reader(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None

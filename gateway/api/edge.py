@@ -69,7 +69,7 @@ async def _told(request: Request, error: Exception) -> Response:
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException | StarletteHTTPException)
     code, text = _KNOWN.get(error.status_code, ("processing", "The request was refused."))
-    kept = {name: value for name, value in (error.headers or {}).items() if name.lower() in ("allow", "connection")}
+    kept = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
     return plain_failure(error.status_code, code, text, kept)
 
 

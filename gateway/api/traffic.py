@@ -49,7 +49,7 @@ class Bounds:
 
 @dataclass(slots=True)
 class _Request:
-    """A request in progress, and whose it turned out to be."""
+    """A request in progress, and whose it turned out to be. `address` is "" once it was counted."""
 
     address: str
     client: str = ""
@@ -80,7 +80,7 @@ class Traffic:
             raise Unavailable("Too many requests are in progress", advice="Ask again in a moment.")
         if not known:
             self._count(self._addresses, address)
-        request = _Request(address)
+        request = _Request(address if known else "")
         self._running += 1
         before = _request.set(request)
         try:
@@ -171,7 +171,7 @@ def _arriving(receive: Receive, seconds: float) -> Receive:
             async with asyncio.timeout_at(ends):
                 message = await receive()
         except TimeoutError:
-            raise HTTPException(408, headers={"Connection": "close"}) from None
+            raise HTTPException(408) from None
         arrived = not message.get("more_body", False)
         return message
 

@@ -1,0 +1,154 @@
+"""What browsers are told: headers that protect whoever looks, and which other origins' scripts may read an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.app import running
+from gateway.http_application import application
+from gateway.settings import load
+from gateway.smart import clients
+from gateway.smart.cors import allowed, origin_of
+
+APP, OTHER = "https://app.example.org", "https://evil.example.org"
+
+
+class Served:
+    """A whole gateway, asked over ASGI by `scheme`."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    def ask(self, method: str, path: str, scheme: str = "https", **headers: str) -> httpx.Response:
+        async def run() -> httpx.Response:
+            transport = httpx.ASGITransport(self._app)
+            async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://gateway.example.org") as http:
+                return await http.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+        return asyncio.run(run())
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder: Path = tmp_path_factory.mktemp("gateway")
+    settings = load(None)
+    settings.http.listen, settings.mllp.listen = "127.0.0.1:0", "127.0.0.1:0"
+    runner = asyncio.Runner()
+    context = running(settings, folder)
+    made = runner.run(context.__aenter__())
+    clients.register(made.store.credentials, id="app", public=True, redirect_uris=(f"{APP}/callback", "org.example.app:/callback"), now=0)
+    secret = "a-long-and-random-secret-of-a-server"
+    clients.register(made.store.credentials, id="server", secret=secret, redirect_uris=("https://server.example.org/callback",), now=0)
+    yield Served(application(made))
+    runner.run(context.__aexit__(None, None, None))
+    runner.close()
+
+
+PATHS = [
+    ("GET", "/fhir/Patient", 401),
+    ("GET", "/fhir/metadata", 200),
+    ("GET", "/fhir/.well-known/smart-configuration", 200),
+    ("GET", "/oauth/jwks.json", 200),
+    ("POST", "/oauth/token", 400),
+    ("GET", "/nowhere", 404),
+    ("GET", "/worklist", 401),
+    ("GET", "/console", 401),
+    ("GET", "/", 303),
+    ("GET", "/web/style.css", 200),
+    ("POST", "/hl7/v2", 401),
+    ("GET", "/healthz", 200),
+    ("GET", "/metrics", 200),
+    ("GET", "/api/transitions", 401),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), PATHS)
+def test_every_answer_protects_whoever_looks(gateway: Served, method: str, path: str, status: int) -> None:
+    answer = gateway.ask(method, path)
+    assert answer.status_code == status
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.headers["referrer-policy"] in ("no-referrer", "same-origin")
+    assert "server" not in answer.headers
+    public = path in ("/fhir/metadata", "/fhir/.well-known/smart-configuration", "/web/style.css", "/oauth/jwks.json")
+    assert ("no-store" in answer.headers["cache-control"]) is not public
+
+
+def test_browsers_are_bound_to_tls_only_over_tls(gateway: Served) -> None:
+    """RFC 6797 section 7.2."""
+    assert gateway.ask("GET", "/worklist").headers["strict-transport-security"] == "max-age=31536000"
+    assert "strict-transport-security" not in gateway.ask("GET", "/worklist", scheme="http").headers
+
+
+OPEN = ["/fhir/metadata", "/fhir/.well-known/smart-configuration", "/oauth/jwks.json"]
+FOR_APPS = ["/fhir", "/fhir/Patient", "/fhir/Patient/1", "/fhir/Patient/_search", "/fhir/$export", "/oauth/token"]
+CLOSED = ["/oauth/authorize", "/oauth/introspect", "/oauth/revoke", "/oauth/register", "/worklist", "/", "/hl7/v2", "/api/transitions", "/metrics"]
+
+
+@pytest.mark.parametrize("path", OPEN)
+def test_discovery_and_keys_are_for_scripts_of_any_origin(gateway: Served, path: str) -> None:
+    answer = gateway.ask("GET", path, Origin=OTHER)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
+    before = gateway.ask("OPTIONS", path, Origin=OTHER, Access_Control_Request_Method="GET", Access_Control_Request_Headers="accept")
+    assert (before.status_code, before.headers["access-control-allow-origin"]) == (204, "*")
+
+
+@pytest.mark.parametrize("path", FOR_APPS)
+def test_the_token_endpoint_and_the_fhir_api_are_for_registered_origins(gateway: Served, path: str) -> None:
+    """SMART App Launch 2.2, "Considerations for Cross-Origin Resource Sharing (CORS) Support"."""
+    asked = {"Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": "authorization, content-type"}
+    before = gateway.ask("OPTIONS", path, Origin=APP, **asked)
+    assert (before.status_code, before.headers["access-control-allow-origin"], before.headers["vary"]) == (204, APP, "origin")
+    assert {"authorization", "content-type", "if-match"} <= set(before.headers["access-control-allow-headers"].split(", "))
+    assert {"POST", "PUT"} <= set(before.headers["access-control-allow-methods"].split(", "))
+    answer = gateway.ask("POST", path, Origin=APP)
+    assert answer.status_code >= 400  # a refusal must be readable, too
+    assert answer.headers["access-control-allow-origin"] == APP
+    assert "www-authenticate" in answer.headers["access-control-expose-headers"]
+    for origin in (OTHER, "null", f"{APP}.evil.example.org", f"{APP}:444", "http://app.example.org", "https://server.example.org"):
+        for refused in (gateway.ask("OPTIONS", path, Origin=origin, **asked), gateway.ask("POST", path, Origin=origin)):
+            assert "access-control-allow-origin" not in refused.headers
+            assert refused.headers["vary"] == "origin"  # or a cache would hand one origin's answer to another
+
+
+@pytest.mark.parametrize("path", CLOSED)
+def test_all_else_is_for_no_other_origin(gateway: Served, path: str) -> None:
+    for origin in (APP, OTHER):
+        assert "access-control-allow-origin" not in gateway.ask("GET", path, Origin=origin).headers
+        before = gateway.ask("OPTIONS", path, Origin=origin, Access_Control_Request_Method="GET")
+        assert "access-control-allow-origin" not in before.headers
+
+
+@pytest.mark.parametrize("path", [*OPEN, *FOR_APPS])
+def test_no_cookie_travels_between_origins(gateway: Served, path: str) -> None:
+    assert "access-control-allow-credentials" not in gateway.ask("GET", path, Origin=APP).headers
+
+
+@pytest.mark.parametrize("path", ["/fhirx/Patient", "/oauth/tokens", "/oauth/token/x/../authorize", "/fhir/../oauth/authorize"])
+def test_addresses_that_only_look_alike_are_not_opened_to_everybody(path: str) -> None:
+    assert allowed(path, OTHER, lambda: {APP}) == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://app.example.org/callback?x=1", "https://app.example.org"),
+        ("https://APP.example.org:443/callback", "https://app.example.org"),
+        ("http://localhost:3000/callback", "http://localhost:3000"),
+        ("http://[::1]:3000/", "http://[::1]:3000"),
+        ("org.example.app:/callback", ""),
+        ("https://", ""),
+        ("https://app.example.org:port/", ""),
+    ],
+)
+def test_the_origin_of_a_redirect_uri_is_written_as_browsers_write_it(url: str, origin: str) -> None:
+    """RFC 6454 section 6.2."""
+    assert origin_of(url) == origin
