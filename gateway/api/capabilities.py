@@ -110,7 +110,7 @@ def _resource(type: str, offers: Sequence[Offer]) -> Json:
     parameters = search.parameters(type).values()
     if included := [f"{type}:{one.name}" for one in parameters if one.kind == "reference"]:
         said["searchInclude"] = included
-    if "search-type" in codes and "searchParam" not in said:
+    if type in search.searchable():
         common: list[Json] = [{"name": "_id", "type": "token"}, {"name": "_lastUpdated", "type": "date"}]
         said["searchParam"] = [*common, *({"name": one.name, "type": one.kind} for one in parameters)]
     if operations:

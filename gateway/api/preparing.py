@@ -172,7 +172,7 @@ def prepare(services: Services, caller: Caller, look: View, write: Write, aim: A
     body, references = _linked(services, sent, beside)
     if references:
         about["references"] = orjson.dumps(references, option=orjson.OPT_SORT_KEYS).decode()
-    validation.check(body)
+    validation.check_written(body)
     if not write.leave.opens(body):
         raise Forbidden("The access token's scope does not reach this resource", location=type)
     current = aim.current.resource if aim.current is not None else {}

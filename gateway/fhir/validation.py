@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from gateway.errors import Unsupported
-from gateway.fhir import elements
+from gateway.fhir import elements, invariants
 from gateway.fhir.outcome import Issue, Rejected
 
 Json = dict[str, Any]
@@ -47,6 +47,18 @@ def check(resource: Json) -> None:
     found = issues(resource)
     if found:
         raise Rejected(found)
+
+
+def check_written(resource: Json) -> None:
+    """As `check`, for what a client writes here: R4's rules are held, too."""
+    found = written_issues(resource)
+    if found:
+        raise Rejected(found)
+
+
+def written_issues(resource: Json) -> list[Issue]:
+    """What is wrong with a resource that a client would write; [] when it is R4 and breaks none of its rules."""
+    return issues(resource) or invariants.broken(resource)
 
 
 def issues(resource: Json) -> list[Issue]:
