@@ -32,7 +32,7 @@ STATUS, EVENTS, BINDING_TOKEN = "$status", "$events", "$get-ws-binding-token"
 _TAKES = {STATUS: ("id", "status"), EVENTS: ("eventsSinceNumber", "eventsUntilNumber", "content")}
 AT_ONCE = 100
 """Events of one answer: who wants more asks from the last number on."""
-_LAST = 2**62
+_LAST = 10**18 - 1
 
 Asked = dict[str, list[str]]
 

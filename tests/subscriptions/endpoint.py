@@ -52,6 +52,7 @@ class Endpoint:
         self.more: list[str] = []  # headers of every answer
         self.before: Any = None  # awaited before the next answer
         self._server: asyncio.Server | None = None
+        self._serving: set[asyncio.Task[None] | None] = set()
 
     @property
     def url(self) -> str:
@@ -64,9 +65,13 @@ class Endpoint:
     async def close(self) -> None:
         assert self._server is not None
         self._server.close()
+        for task in self._serving - {None}:
+            task.cancel()  # type: ignore[union-attr]
+        await asyncio.sleep(0)
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._serving.add(asyncio.current_task())
         try:
             start, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
@@ -80,6 +85,7 @@ class Endpoint:
             writer.write(f"HTTP/1.1 {status} X\r\n{more}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
             await writer.drain()
         finally:
+            self._serving.discard(asyncio.current_task())
             writer.close()
 
     def types(self) -> list[str]:

@@ -181,10 +181,13 @@ class Running:
         """Send all that is due now."""
         self.run(self._deliver())
 
+    async def _deliver_once(self) -> None:
+        await self.dispatcher.look()
+        await self.dispatcher.settled()
+
     async def _deliver(self) -> None:
         for _ in range(50):
-            await self.dispatcher.look()
-            await self.dispatcher.settled()
+            await self._deliver_once()
             following = self.store.subscriptions.next_due()
             if following is None or following > self.wall:
                 return
@@ -205,6 +208,8 @@ class Running:
         return found
 
     def audited(self) -> list[Json]:
+        """The audit trail, with what is on its way into it."""
+        self.journey.wake().result(10)
         with self.store.reading() as reader:
             return [orjson.loads(body) for _, _, body in reader.audit(0, 1000)]
 
