@@ -328,8 +328,11 @@ class Reader(Protocol):
     def audit(self, after: int, limit: int) -> list[tuple[int, int, bytes]]:
         """(number, recorded, AuditEvent body) in the order written, from numbers above `after`."""
 
-    def counts(self) -> dict[str, int]:
-        """Inputs by state ("processed", "quarantined", "duplicate"), "transitions" and those "flagged"."""
+    def counts(self, *names: str, at_most: int | None = None) -> dict[str, int]:
+        """Inputs by state ("processed", "quarantined", "duplicate"), "transitions" and those "flagged"; or what is named of that alone.
+
+        `at_most`: nothing is counted further, so that the cost does not grow with what is stored.
+        """
 
 
 @dataclass(frozen=True, slots=True)

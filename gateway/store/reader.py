@@ -178,15 +178,11 @@ class SqlReader:
     def audit(self, after: int, limit: int) -> list[tuple[int, int, bytes]]:
         return self._rows(sql.AUDIT, after, limit)
 
-    def counts(self) -> dict[str, int]:
+    def counts(self, *names: str, at_most: int | None = None) -> dict[str, int]:
         everyone = self._recipients.known(ALL)
-        return {
-            "processed": self._rows(sql.COUNT_PROCESSED)[0][0],
-            "quarantined": self._rows(sql.COUNT_QUARANTINED)[0][0],
-            "duplicate": self._rows(sql.COUNT_DUPLICATES)[0][0],
-            "transitions": self._rows(sql.COUNT_TRANSITIONS, everyone)[0][0],
-            "flagged": self._rows(sql.COUNT_FLAGGED, everyone)[0][0],
-        }
+        parameters = {"transitions": (everyone,), "flagged": (everyone,)}
+        limit = _FOREVER if at_most is None else at_most
+        return {name: self._rows(sql.COUNTS[name], *parameters.get(name, ()), limit)[0][0] for name in names or sql.COUNTS}
 
 
 def _matches(recipient: int, row: Sequence[Any], wanted: Sequence[tuple[str, frozenset[str]]]) -> bool:

@@ -200,11 +200,14 @@ WORKLIST_FLAGGED = WORKLIST.format("transition_flagged", "flagged = 1")
 WORKLIST_STATUS = WORKLIST.format("transition_status", "status = ? AND shown = 1")
 WORKLIST_BOTH = WORKLIST.format("transition_flagged", "flagged = 1 AND status = ?")
 AUDIT = "SELECT id, recorded, body FROM audit WHERE id > ? ORDER BY id LIMIT ?"
-COUNT_PROCESSED = "SELECT count(*) FROM input WHERE state = 'processed'"
-COUNT_QUARANTINED = "SELECT count(*) FROM input WHERE state = 'quarantined'"
-COUNT_DUPLICATES = "SELECT count(*) FROM input WHERE state = 'duplicate'"
-COUNT_TRANSITIONS = "SELECT count(*) FROM transition INDEXED BY transition_list WHERE recipient = ? AND shown = 1"
-COUNT_FLAGGED = "SELECT count(*) FROM transition INDEXED BY transition_flagged WHERE recipient = ? AND flagged = 1"
+COUNTS = {
+    name: f"SELECT count(*) FROM (SELECT 1 FROM {which} LIMIT ?) counted"
+    for name, which in (
+        *((state, f"input WHERE state = '{state}'") for state in ("processed", "quarantined", "duplicate")),
+        ("transitions", "transition INDEXED BY transition_list WHERE recipient = ? AND shown = 1"),
+        ("flagged", "transition INDEXED BY transition_flagged WHERE recipient = ? AND flagged = 1"),
+    )
+}
 
 # --- credentials
 
