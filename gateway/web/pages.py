@@ -31,6 +31,9 @@ from gateway.web.wording import entry, moment_words
 PAGE = 100
 """Lines on one page of a list."""
 
+MOST = 10_000
+"""A page counts no further: it must not cost more because more is stored."""
+
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
@@ -149,12 +152,12 @@ def _worklist(services: Services, show: str, page: int) -> Page:
         statuses = [""] if show != "open" else ["anticipated", "open"]
         window = PAGE * page + 1
         rows = [row for status in statuses for row in reader.worklist(ALL, flagged=show == "flagged", status=status, limit=window)]
-        counts = reader.counts()
+        flagged = reader.counts("flagged", at_most=MOST)["flagged"]
     rows.sort(key=lambda row: (row.tier, row.due, row.id))
     shown = [(row.id, orjson.loads(row.body)) for row in rows[PAGE * (page - 1) : PAGE * page] if row.body is not None]
     entries = [entry(body, now, services.agencies) for _, body in shown]
     more, moment = len(rows) > PAGE * page, moment_words(now.isoformat())
-    return Page(_page("worklist.html", show=show, page=page, entries=entries, counts=counts, more=more, now=moment), _transitions(shown))
+    return Page(_page("worklist.html", show=show, page=page, entries=entries, flagged=counted(flagged), more=more, now=moment), _transitions(shown))
 
 
 def _transition(services: Services, session: Session, transition_id: str, refusal: str = "") -> Page:
@@ -214,7 +217,7 @@ def _console(services: Services, state: str, feed: str, before: int | None) -> P
     with services.store.reading() as reader:
         messages = list(reader.messages(Filter(state=state, feed=feed, limit=PAGE + 1, before=before)))
         states = feed_states(reader, services.feeds, microseconds(now))
-        counts = reader.counts()
+        counts = {name: counted(count) for name, count in reader.counts("processed", "duplicate", "quarantined", at_most=MOST).items()}
     subscriptions = sorted(services.store.subscriptions.listed(), key=lambda row: (row.status != "error", row.failing_since is None, row.created))
     shown = messages[:PAGE]
     made = _page(
@@ -255,6 +258,11 @@ def _heard(at: int) -> str:
 
 def _received(message: Input) -> str:
     return _heard(message.received)
+
+
+def counted(number: int) -> str:
+    """How many, as far as a page counts."""
+    return f"{number:,}" if number < MOST else f"{MOST:,} or more"
 
 
 def _lines(raw: bytes) -> list[str]:

@@ -75,6 +75,7 @@ def test_a_duplicate_is_a_light_row_that_names_the_original_and_shows_its_bytes(
             rows = list(reader.messages(Filter(state="duplicate")))
             assert [(row.id, row.original, row.raw) for row in rows] == [(duplicate, number, EVERY_BYTE)]
             assert reader.counts() == {"processed": 1, "quarantined": 0, "duplicate": 1, "transitions": 0, "flagged": 0}
+            assert reader.counts("processed", at_most=0) == {"processed": 0}, "no further than it is asked to"
 
 
 def test_messages_are_found_by_everything_that_a_filter_names() -> None:

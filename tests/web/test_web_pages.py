@@ -125,15 +125,20 @@ class FakeReader:
     def heard(self, feed: str, limit: int) -> list[Heard]:
         return [Heard(one.received // HOUR, 1, int(one.state == "quarantined"), one.received) for one in self.inputs[:1] if one.feed == feed]
 
-    def counts(self) -> dict[str, int]:
-        return {"processed": len(self.inputs), "transitions": len(self.rows), "flagged": sum(row.flagged for row in self.rows)}
+    def counts(self, *names: str, at_most: int | None = None) -> dict[str, int]:
+        counted = {"processed": len(self.inputs), "duplicate": 0, "quarantined": 0, "flagged": sum(row.flagged for row in self.rows)}
+        return {name: counted[name] for name in names}
 
 
 class FakeStore:
-    """A store of one reader."""
+    """A store of one reader, to which nobody subscribes."""
 
     def __init__(self, reader: FakeReader) -> None:
         self.reader = reader
+        self.subscriptions = self
+
+    def listed(self) -> list[Any]:
+        return []
 
     @contextmanager
     def reading(self) -> Iterator[FakeReader]:
@@ -241,7 +246,7 @@ def test_the_worklist_says_who_from_where_how_long_what_is_wrong_and_what_clears
         "Harbor House Community Services",
     ):
         assert words in text
-    assert "1 of 1 are flagged" in text
+    assert "Flagged: 1." in text
 
 
 def test_the_list_keeps_the_store_s_order_and_leaves_out_what_is_over_unless_asked() -> None:
