@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, HTTPException, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from gateway.api import bundles, capabilities, decisions, export_routes, exporting, feed, groups, openings, reading, writing
+from gateway.api import bundles, capabilities, decisions, export_routes, exporting, feed, groups, openings, reading, validating, writing
 from gateway.api.access import view
 from gateway.api.answers import FHIR_JSON, Answer, failure
 from gateway.api.auditing import FEED, disclosed
@@ -23,7 +23,7 @@ from gateway.store.interface import ALL
 
 Endpoint = Callable[..., Awaitable[Response]]
 
-OFFERS = (writing.OFFER, bundles.OFFER, groups.OFFER, exporting.OFFER)
+OFFERS = (writing.OFFER, validating.OFFER, bundles.OFFER, groups.OFFER, exporting.OFFER)
 """What the parts of the API offer beside reading and searching, for the CapabilityStatement."""
 
 
@@ -49,6 +49,8 @@ async def _interaction(services: Services, caller: Caller, call: Call) -> Answer
     method, path = "GET" if call.method == "HEAD" else call.method, call.path
     if path[0] not in resource_types():
         raise NotFound("There is no such resource type", location="address")
+    if path[-1] == validating.NAME and len(path) <= 3:
+        return await validating.validate(services, caller, call)
     if path[0] == "Group":
         return groups.interact(services, caller, call)
     if path[0] in services.own_types:
@@ -94,6 +96,12 @@ def _fhir(routes: APIRouter, services: Services) -> None:
     async def on_search(request: Request, type: str) -> Response:
         return await interact(services, *await _asked(services, request, type, "_search"))
 
+    async def on_validate(request: Request, type: str) -> Response:
+        return await interact(services, *await _asked(services, request, type, validating.NAME))
+
+    async def on_validate_instance(request: Request, type: str, id: str) -> Response:
+        return await interact(services, *await _asked(services, request, type, id, validating.NAME))
+
     async def on_instance(request: Request, type: str, id: str) -> Response:
         return await interact(services, *await _asked(services, request, type, id))
 
@@ -108,6 +116,8 @@ def _fhir(routes: APIRouter, services: Services) -> None:
         ("/fhir/$process-message", ["POST"], process_message),
         ("/fhir", ["POST"], base),
         ("/fhir/{type}/_search", ["POST"], on_search),
+        ("/fhir/{type}/$validate", ["POST"], on_validate),
+        ("/fhir/{type}/{id}/$validate", ["GET", "HEAD", "POST"], on_validate_instance),
         ("/fhir/{type}/{id}/_history/{version}", ["GET", "HEAD"], on_version),
         ("/fhir/{type}/{id}/_history", ["GET", "HEAD"], on_history),
         ("/fhir/{type}/{id}", ["GET", "HEAD", "PUT", "PATCH", "DELETE"], on_instance),

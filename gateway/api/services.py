@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from gateway.api.answers import Answer
 from gateway.api.capabilities import Offer
 from gateway.api.requests import Call
+from gateway.fhir.validation import ProfileCheck
 from gateway.pipeline.received import Outcome, Received
 from gateway.privacy.audit import Audit
 from gateway.records.statements import Identify
@@ -105,6 +106,7 @@ class Services:
     limits: Limits = field(default_factory=Limits)
     agencies: frozenset[str] = frozenset()  # the ids of those that are configured
     charge: Callable[[str, int], None] = lambda client, requests: None  # counts a client's further requests; raises TooMany
+    profiles: ProfileCheck | None = None  # holds a resource to a profile, for $validate
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     own_types: dict[str, OwnType] = field(default_factory=dict)  # by resource type, registered before the API is put together
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -19,6 +19,10 @@ from gateway.fhir import elements, invariants
 from gateway.fhir.outcome import Issue, Rejected
 
 Json = dict[str, Any]
+
+ProfileCheck = Callable[[Json, str], "list[Issue] | None"]
+"""(resource, a profile's canonical or "" for none) -> what R4, the profiles that it claims and that one have against it; None: it is not known.
+Given by the composition root: profiles are `conformance`'s, of which nothing below the command line knows."""
 
 _REFERENCE = re.compile(
     r"^(?:#[A-Za-z0-9\-.]{0,64}"

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from typing import Any
 import httpx
 import orjson
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
 from gateway.api.edge import guard
 from gateway.api.router import api
@@ -110,6 +112,12 @@ class Bench:
         self.full = False  # the audit trail takes nothing
         self.between: Any = None  # called once before the next write commits
         self.services = Services(store, self, authenticate, identify, BASE, b"k" * 32, self._audit, limits=Limits(body=20_000, scan=500, batch=5))
+        self.http = Client(app_of(self.services))
+
+    def serve(self, **changes: Any) -> None:
+        """Serve the same store with other services."""
+        self.http.close()
+        self.services = replace(self.services, registry=CollectorRegistry(), **changes)
         self.http = Client(app_of(self.services))
 
     def as_(self, name: str, method: str, path: str, **more: Any) -> Any:
