@@ -84,7 +84,7 @@ def authorization_server(gateway: Gateway) -> APIRouter:
     """The authorization server: discovery, keys, the endpoints that clients ask, and the pages where people let apps in."""
     from fastapi import APIRouter
 
-    from gateway.smart import authorize, discovery, endpoints, entrance, signing
+    from gateway.smart import authorize, discovery, endpoints, entrance, registration, signing
     from gateway.smart.identity import Issuer
     from gateway.smart.jwks import KeySets
     from gateway.smart.throttle import Throttle
@@ -102,7 +102,10 @@ def authorization_server(gateway: Gateway) -> APIRouter:
         secure=url.startswith("https:"),
     )
     routes = APIRouter()
-    routes.include_router(discovery.router(url, launch=True))
+    is_open = gateway.settings.smart.registration != "closed"
+    routes.include_router(discovery.router(url, launch=True, registration=is_open))
+    if is_open:
+        routes.include_router(registration.router(store.credentials, time.time))
     routes.include_router(signing.router(signer))
     routes.include_router(endpoints.router(store.credentials, base_url=url, clock=time.time, key_sets=KeySets(time.time), issuer=issuer))
     routes.include_router(authorize.router(pages))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -34,6 +34,16 @@ class StoreSettings(_Section):
     """Where records are kept: SQLite in the data directory unless a URL says otherwise."""
 
     url: str = ""
+
+
+class JourneySettings(_Section):
+    """How many processes work messages out ahead of the writer; unless said, one fewer than there are processors, and four at most."""
+
+    processes: int | None = Field(default=None, ge=0, le=64)
+
+    def ahead(self) -> int:
+        """The number of processes."""
+        return min(4, len(os.sched_getaffinity(0)) - 1) if self.processes is None else self.processes
 
 
 class HttpSettings(_Section):
@@ -63,6 +73,12 @@ class MllpSettings(_Section):
     tls_certificate: str = ""
     tls_key: str = ""
     tls_client_ca: str = ""
+
+
+class SmartSettings(_Section):
+    """Who comes in through SMART: whether whoever is invited may register a client (`gateway clients invite`)."""
+
+    registration: Literal["closed", "token"] = "closed"
 
 
 class CareSettings(_Section):
@@ -111,8 +127,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_nested_delimiter="__", extra="forbid")
 
     store: StoreSettings = StoreSettings()
+    journey: JourneySettings = JourneySettings()
     http: HttpSettings = HttpSettings()
     mllp: MllpSettings = MllpSettings()
+    smart: SmartSettings = SmartSettings()
     care: CareSettings = CareSettings()
     subscriptions: SubscriptionSettings = SubscriptionSettings()
     feed: list[dict[str, Any]] = []
@@ -278,6 +296,7 @@ _WORDS = {
     "float_type": "must be a number",
     "float_parsing": "must be a number",
     "missing": "is missing",
+    "literal_error": "is not one of the words that it may be",
     "string_pattern_mismatch": "must be lower-case letters, digits, dots and dashes",
 }
 
@@ -308,6 +327,8 @@ def _known_keys(path: tuple[int | str, ...]) -> list[str]:
         "store": StoreSettings,
         "http": HttpSettings,
         "mllp": MllpSettings,
+        "smart": SmartSettings,
+        "care": CareSettings,
         "subscriptions": SubscriptionSettings,
         "agency": AgencySettings,
     }

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gateway.cli.options import Config, Data, Json, opened
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
 
 app = typer.Typer(help="SMART clients: add, list, revoke, and make key pairs.", no_args_is_help=True)
 
@@ -55,26 +58,14 @@ def add(
     """
     from gateway.cli.files import read_text
     from gateway.cli.subscriptions import allow_endpoints, check_endpoints
-    from gateway.errors import Invalid, Usage
-    from gateway.mappings.feeds.profile import FeedProfile
     from gateway.smart.access import new_token
-    from gateway.smart.clients import register, roles
-
-    if role not in roles():
-        raise Usage(f"there is no such role; a client's role is one of {', '.join(roles())}", location="--role")
+    from gateway.smart.clients import register
 
     made = new_token() if secret else ""
     is_everybodys = bool(redirect_uri) and not organization
     with opened(data, config) as (store, settings):
         check_endpoints(endpoint or [], settings)
-        if role == "agency" and not is_everybodys and organization not in {each.id for each in settings.agency}:
-            raise Invalid("there is no such agency in the configuration", location="organization", advice="Name the id of an [[agency]].")
-        names = {FeedProfile().name, *(each.name for each in settings.feeds())}
-        unknown = sorted(set(feed or []) - names)
-        if unknown:
-            raise Invalid(f"there is no feed named {unknown[0]} in the configuration", location="feed")
-        if role == "hospital" and not feed:
-            feed = [organization if organization in names else FeedProfile().name]
+        _check_place(role, organization, feed or [], settings, is_everybodys=is_everybodys)
         row = register(
             store.credentials,
             id=client_id,
@@ -88,7 +79,7 @@ def add(
             name=name,
             redirect_uris=tuple(redirect_uri or []),
             launch_url=launch_url,
-            feeds=tuple(feed or []),
+            feeds=_feeds_of(role, organization, feed, settings),
             now=time.time(),
         )
     if endpoint:
@@ -96,6 +87,41 @@ def add(
     typer.echo(f"{row.id} {row.role} {row.organization or '-'} {row.scopes}")
     if made:
         typer.echo(f"secret (shown once): {made}")
+
+
+@app.command()
+def invite(
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="agency, hospital, coordinator or operator.")] = "agency",
+    organization: Annotated[str, typer.Option("--organization", metavar="ID", help="Whose the client is: the agency's id, or the hospital's.")] = "",
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", metavar="SCOPES", help="What the client may ask for at most (the role's own if not said)."),
+    ] = None,
+    feed: Annotated[
+        list[str] | None, typer.Option("--feed", metavar="NAME", help="A feed that a hospital's client may send for (may repeat).")
+    ] = None,
+    days: Annotated[int, typer.Option("--days", metavar="N", min=1, max=365, help="For how long it may be used.")] = 7,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Print an invitation: with it one client can register itself (RFC 7591), where [smart] registration is "token"."""
+    from gateway.errors import Usage
+    from gateway.smart import registration
+
+    with opened(data, config) as (store, settings):
+        if settings.smart.registration == "closed":
+            raise Usage("registration is closed", location="[smart] registration", advice='Write registration = "token" there.')
+        _check_place(role, organization, feed or [], settings, is_everybodys=not organization)
+        token = registration.invite(
+            store.credentials,
+            role=role,
+            organization=organization,
+            scope=" ".join(scope or []),
+            feeds=_feeds_of(role, organization, feed, settings),
+            now=time.time(),
+            days=days,
+        )
+    typer.echo(token)
 
 
 @app.command("list")
@@ -121,6 +147,35 @@ def list_clients(data: Data = None, config: Config = None, as_json: Json = False
     from gateway.cli.tables import print_clients
 
     print_clients(rows)
+
+
+def _check_place(role: str, organization: str, feeds: list[str], settings: Settings, *, is_everybodys: bool) -> None:
+    """Whether the configuration knows the role's organization and feeds. Raises Usage, Invalid."""
+    from gateway.errors import Invalid, Usage
+    from gateway.smart.clients import roles
+
+    if role not in roles():
+        raise Usage(f"there is no such role; a client's role is one of {', '.join(roles())}", location="--role")
+    if role == "agency" and not is_everybodys and organization not in {each.id for each in settings.agency}:
+        raise Invalid("there is no such agency in the configuration", location="organization", advice="Name the id of an [[agency]].")
+    unknown = sorted(set(feeds) - _feed_names(settings))
+    if unknown:
+        raise Invalid(f"there is no feed named {unknown[0]} in the configuration", location="feed")
+
+
+def _feeds_of(role: str, organization: str, feeds: list[str] | None, settings: Settings) -> tuple[str, ...]:
+    """The feeds said, else for a hospital the one called as it is, else the default."""
+    from gateway.mappings.feeds.profile import FeedProfile
+
+    if role == "hospital" and not feeds:
+        return (organization if organization in _feed_names(settings) else FeedProfile().name,)
+    return tuple(feeds or ())
+
+
+def _feed_names(settings: Settings) -> set[str]:
+    from gateway.mappings.feeds.profile import FeedProfile
+
+    return {FeedProfile().name, *(each.name for each in settings.feeds())}
 
 
 @app.command()

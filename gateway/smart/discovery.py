@@ -13,6 +13,7 @@ from fastapi import APIRouter, Response
 from gateway.smart import apps, clients, identity, keys, signing
 
 AUTHORIZE, TOKEN, INTROSPECT, REVOKE = "/oauth/authorize", "/oauth/token", "/oauth/introspect", "/oauth/revoke"
+REGISTER = "/oauth/register"
 
 OPENID = "/.well-known/openid-configuration"
 WELL_KNOWN = "/fhir/.well-known/smart-configuration"
@@ -24,13 +25,15 @@ def token_url(base_url: str) -> str:
     return base_url.rstrip("/") + TOKEN
 
 
-def document(base_url: str, *, launch: bool = False) -> dict[str, Any]:
-    """The configuration document for a gateway that is reached at `base_url`; with `launch`, people let apps in there."""
+def document(base_url: str, *, launch: bool = False, registration: bool = False) -> dict[str, Any]:
+    """The configuration document for a gateway that is reached at `base_url`; with `launch`, people let apps in there; with `registration`, whoever
+    is invited registers there."""
     base = base_url.rstrip("/")
     methods = ["private_key_jwt", *(["client_secret_basic"] if launch else [])]
     public = ["none"] if launch else []
     return {
         **({"issuer": base, "jwks_uri": base + signing.JWKS, "authorization_endpoint": base + AUTHORIZE} if launch else {}),
+        **({"registration_endpoint": base + REGISTER} if registration else {}),
         "token_endpoint": token_url(base_url),
         "token_endpoint_auth_methods_supported": [*methods, *public],
         "token_endpoint_auth_signing_alg_values_supported": list(keys.ALGORITHMS),
@@ -72,9 +75,9 @@ def _system_scopes() -> list[str]:
     return list(dict.fromkeys(scope for role in clients.roles() for scope in clients.default_scope(role).split()))
 
 
-def router(base_url: str, *, launch: bool = False) -> APIRouter:
+def router(base_url: str, *, launch: bool = False, registration: bool = False) -> APIRouter:
     """The discovery document's route; with `launch` also that of the OpenID provider's configuration, next to the issuer."""
-    told = document(base_url, launch=launch)
+    told = document(base_url, launch=launch, registration=registration)
     routes = APIRouter()
 
     def add(body: bytes, *paths: str) -> None:

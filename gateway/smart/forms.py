@@ -40,15 +40,21 @@ async def read(request: HttpRequest) -> Pairs:
     """A form's parameters; one without a value counts as left out (RFC 6749 section 3.2). Raises invalid_request."""
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != FORM:
         raise InvalidRequestError(f"the body must be {FORM}")
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LARGEST:
-            raise InvalidRequestError("the form is too large")
+    body = await body_of(request)
     try:
         return parse(body.decode("utf-8"))
     except UnicodeDecodeError:
         raise InvalidRequestError("the form cannot be read") from None
+
+
+async def body_of(request: HttpRequest) -> bytes:
+    """A request's body. Raises invalid_request for one that is larger than any form."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST:
+            raise InvalidRequestError("the body is too large")
+    return body
 
 
 def parse(text: str) -> Pairs:

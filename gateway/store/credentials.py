@@ -14,6 +14,7 @@ from gateway.store import sql
 from gateway.store.app_grants import Grants
 from gateway.store.connection import Connection
 from gateway.store.interface import ClientRow, TokenRow
+from gateway.store.invitations import Invitations
 from gateway.store.users import Users
 
 
@@ -28,6 +29,7 @@ class SqlCredentials:
     ) -> None:
         self._writing, self._reading, self._wall_clock = writing, reading, wall_clock
         self.users, self.grants = Users(writing, reading), Grants(writing, reading)
+        self.invitations = Invitations(writing, reading)
 
     def add_client(self, client: ClientRow) -> None:
         with self._writing() as connection:

@@ -22,6 +22,7 @@ from typing import Literal, NamedTuple, Protocol
 from gateway.errors import Unavailable
 from gateway.store.app_grants import Grants
 from gateway.store.exports import Exports
+from gateway.store.invitations import Invitations
 from gateway.store.signing_keys import SigningKeys
 from gateway.store.subscriptions import Subscriptions
 from gateway.store.users import Users
@@ -319,6 +320,9 @@ class Reader(Protocol):
     def messages(self, filter: Filter) -> Iterator[Input]:
         """Inputs, newest first unless `oldest_first`."""
 
+    def told(self, keys: Sequence[str]) -> dict[int, list[tuple[int, bytes]]]:
+        """The statements of each partition that any of the keys is bound to, as `Writer.statements` gives them."""
+
     def feeds(self) -> list[str]:
         """The feeds that were ever heard, by name."""
 
@@ -378,6 +382,8 @@ class Credentials(Protocol):
     def users(self) -> Users: ...
     @property
     def grants(self) -> Grants: ...
+    @property
+    def invitations(self) -> Invitations: ...
     def add_client(self, client: ClientRow) -> None:
         """Adds it; a known id is replaced."""
 

@@ -354,6 +354,7 @@ invitation = _table(
     _column("role", _text),
     _column("organization", _text),
     _column("scopes", _text),
+    _column("feeds", _text),
     _column("expires"),
     clustered=True,
 )

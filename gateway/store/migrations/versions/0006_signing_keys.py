@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("role", TEXT, nullable=False),
         sa.Column("organization", TEXT, nullable=False),
         sa.Column("scopes", TEXT, nullable=False),
+        sa.Column("feeds", TEXT, nullable=False),
         sa.Column("expires", INTEGER, nullable=False, autoincrement=False),
         sa.PrimaryKeyConstraint("digest"),
         sqlite_with_rowid=False,
