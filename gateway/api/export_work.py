@@ -92,7 +92,7 @@ class Worker:
                         return
                 yield
             files += making.made()
-        self._store.exports.settle(row.id, self._name, "done", orjson.dumps(files).decode())
+        self._store.exports.settle(row.id, self._name, "done", orjson.dumps([tuple(each) for each in files]).decode())
 
     def _moment(self) -> int:
         """A moment after everything that is committed by now, and before everything that will be: see `Writer.tick`. Only when its own transaction
