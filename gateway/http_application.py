@@ -53,6 +53,7 @@ def application(gateway: Gateway) -> FastAPI:
         changes=gateway.changes,
         charge=traffic.charge,
         limits=Limits(body=settings.http.max_body),
+        feeds=gateway.configuration.feeds,
         agencies=frozenset(each.id for each in settings.agency),
     )
     shown = pages.Services(

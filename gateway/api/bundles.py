@@ -22,11 +22,14 @@ from gateway.api.grants import grant
 from gateway.api.requests import Call, check_content_type
 from gateway.api.services import Services
 from gateway.api.transactions import Interact, transaction
-from gateway.errors import Forbidden, Invalid, Malformed, TooLarge
+from gateway.errors import Forbidden, GatewayError, Invalid, Malformed, TooLarge
 from gateway.fhir.outcome import Issue, outcome
 from gateway.fhir.parsing import parse
+from gateway.mappings.feeds.profile import of_fhir
+from gateway.mappings.fhir.standing import standing
 from gateway.pipeline.received import Received
 from gateway.smart.access import Caller
+from gateway.store.interface import ALL
 
 Json = dict[str, Any]
 
@@ -127,10 +130,32 @@ def _feed_of(caller: Caller, call: Call) -> str:
 
 
 async def _feed(services: Services, caller: Caller, call: Call) -> Response:
-    """A feed's transaction, batch or single resource: taken whole or not at all."""
+    """A feed's transaction, batch or single resource: taken whole or not at all, and told where its resources stand. Not in which version: versions
+    move with what others say of the same people."""
     await _take(services, caller, call, "fhir-bundle")
     taken = parse(call.body)
+    where = _where(services, taken, _feed_of(caller, call))
     if taken["resourceType"] != "Bundle" or taken["type"] not in ("batch", "transaction"):
-        return FhirResponse(outcome([Issue("informational", "It was taken.", severity="information")]))
-    entries = [{"response": {"status": "200 OK"}} for _ in taken.get("entry", [])]
+        told = outcome([Issue("informational", "It was taken.", severity="information")])
+        return FhirResponse(told, headers={"Content-Location": where[taken["resourceType"]]} if taken["resourceType"] in where else None)
+    entries = []
+    for number, entry in enumerate(taken.get("entry", [])):
+        location = where.get(f"Bundle.entry[{number}].resource")
+        status = "201 Created" if location and entry.get("request", {}).get("method") == "POST" else "200 OK"
+        entries.append({"response": {"status": status, **({"location": location} if location else {})}})
     return FhirResponse({"resourceType": "Bundle", "type": f"{taken['type']}-response", **({"entry": entries} if entries else {})})
+
+
+def _where(services: Services, taken: Json, feed: str) -> dict[str, str]:
+    """The addresses under which the resources of a feed's input are now, by their places in it. What is kept in the inbox alone has none."""
+    try:
+        stand = standing(taken, of_fhir(services.feeds, feed), services.identify)
+    except GatewayError:  # it was taken all the same: where it stands is a courtesy
+        return {}
+    found = {}
+    with services.store.reading() as reader:
+        for place, type, ids in stand:
+            here = next((id for id in ids if (one := reader.read(ALL, type, id)) is not None and one.body is not None), None)
+            if here is not None:
+                found[place] = f"{services.fhir_url}/{type}/{here}"
+    return found

@@ -14,6 +14,7 @@ from gateway.api.answers import Answer
 from gateway.api.capabilities import Offer
 from gateway.api.requests import Call
 from gateway.fhir.validation import ProfileCheck
+from gateway.mappings.feeds.profile import FeedProfile
 from gateway.pipeline.received import Outcome, Received
 from gateway.privacy.audit import Audit
 from gateway.records.statements import Identify
@@ -104,6 +105,7 @@ class Services:
     audit: Audit
     changes: Changes = field(default_factory=Changes)
     limits: Limits = field(default_factory=Limits)
+    feeds: Sequence[FeedProfile] = ()  # the feeds that are configured
     agencies: frozenset[str] = frozenset()  # the ids of those that are configured
     charge: Callable[[str, int], None] = lambda client, requests: None  # counts a client's further requests; raises TooMany
     profiles: ProfileCheck | None = None  # holds a resource to a profile, for $validate

@@ -12,7 +12,7 @@ from gateway.er7.acknowledgements import answers
 from gateway.errors import Forbidden, GatewayError, Malformed
 from gateway.fhir.parsing import parse, parse_json
 from gateway.mappings.decisions import translate_decision
-from gateway.mappings.feeds.profile import FeedProfile, match
+from gateway.mappings.feeds.profile import FeedProfile, match, of_fhir
 from gateway.mappings.fhir.translate import translate_bundle
 from gateway.mappings.fhir.writes import translate_write
 from gateway.mappings.hl7v2.translate import translate
@@ -163,7 +163,7 @@ def _opening(received: Received, now: int) -> Understood:
 
 def _fhir(received: Received, now: int, configuration: Configuration) -> Understood:
     about = received.about
-    profile = next((each for each in configuration.feeds if each.name == received.feed), FeedProfile(name=received.feed or "default", kind="fhir"))
+    profile = of_fhir(configuration.feeds, received.feed)
     understood = Understood(
         feed=received.feed or about.get("sender", "default"),
         control_id=about.get("request", ""),

@@ -87,7 +87,7 @@ class Running:
         self.journey = Journey(self.store, configuration, lambda: self.now)
         self.journey.start()
         trail = AuditTrail(self.journey, lambda: self.now)
-        self.http = Client(app_of(Services(self.store, self.journey, authenticate, configuration.identify, BASE, b"k" * 32, trail.add)))
+        self.http = Client(app_of(Services(self.store, self.journey, authenticate, configuration.identify, BASE, b"k" * 32, trail.add, feeds=feeds)))
 
     def as_(self, who: str, method: str, path: str, **more: Any) -> Any:
         self.now += 60_000_000

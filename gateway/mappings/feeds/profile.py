@@ -37,6 +37,11 @@ class FeedProfile:
     segments: Mapping[str, str] = field(default_factory=dict)  # Z-segment paths ("ZFU-3.1") -> target ("appointment.start")
 
 
+def of_fhir(profiles: Sequence[FeedProfile], name: str) -> FeedProfile:
+    """The profile of the feed of that name, by which a client is bound; one that says nothing where there is none."""
+    return next((each for each in profiles if each.name == name), FeedProfile(name=name or "default", kind="fhir"))
+
+
 def match(profiles: Sequence[FeedProfile], application: str, facility: str) -> FeedProfile:
     """The profile that agrees with MSH-3 and MSH-4 on every key it states and states the most; the built-in `default` otherwise."""
     best, score = FeedProfile(sending_facility=facility), 0

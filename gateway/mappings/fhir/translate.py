@@ -21,13 +21,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gateway.errors import Invalid, Malformed, Unsupported
-from gateway.fhir import elements, times, validation
-from gateway.fhir.references import ENCOUNTER, PATIENT
+from gateway.fhir import times, validation
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.mappings.fhir import beside
 from gateway.mappings.fhir.bundle import SHARED, Input, Told, collect, identifier_keys
 from gateway.mappings.fhir.content import base_of, content, without_place
 from gateway.mappings.fhir.stays import stay_facts
+from gateway.mappings.fhir.subjects import encounter_keys, person_keys, subject_keys
 from gateway.records.statements import Fragment, Heading, Identify, Json, Report, Shared, Statement, Translation
 
 TAKEN_BUNDLES = ("message", "transaction", "batch", "collection", "searchset")
@@ -196,7 +196,7 @@ def _statements(context: _Context) -> Iterator[Statement]:
         elif told.type in BESIDE:
             yield _beside(told, context)
         elif told.type in PARTS:
-            parts.setdefault(_subject_keys(told, context), []).append(told)
+            parts.setdefault(subject_keys(told, context.given), []).append(told)
     for told in given.told:
         if told.type == "Encounter" and told.container is None:
             keys = given.keys(told)
@@ -228,7 +228,7 @@ def _stay(told: Told, parts: list[Told], context: _Context) -> Statement:
     return Statement(
         "stay",
         context.given.keys(told),
-        _person_keys(told, context),
+        person_keys(told, context.given),
         own=own,
         whole=True,
         parts=_groups(parts, context),
@@ -247,13 +247,13 @@ def _beside(told: Told, context: _Context) -> Statement:
             facts["default_end"] = True
     elif told.type == "Communication":
         facts = dict(beside.contact_facts(told.resource, ""))
-    encounter = _encounter_keys(told, context)
+    encounter = encounter_keys(told, context.given)
     if encounter:
         facts["stay_key"] = encounter[0]
     return Statement(
         BESIDE[told.type],
         context.given.keys(told),
-        _person_keys(told, context),
+        person_keys(told, context.given),
         own=own,
         whole=True,
         facts=facts,
@@ -264,7 +264,7 @@ def _beside(told: Told, context: _Context) -> Statement:
 def _left_over(parts: list[Told], context: _Context) -> Iterator[Statement]:
     """Parts of a stay whose Encounter is not in the input, or of the person."""
     first = parts[0]
-    person, encounter, recorded = _person_keys(first, context), _encounter_keys(first, context), _recorded(first, context)
+    person, encounter, recorded = person_keys(first, context.given), encounter_keys(first, context.given), _recorded(first, context)
     if not encounter:
         yield Statement("person", person, person, parts=_groups(parts, context), recorded=recorded)
         return
@@ -286,45 +286,6 @@ def _recorded(told: Told, context: _Context) -> int:
     at = _updated(told.resource)
     sane = at is not None and at <= max(context.heading.recorded, context.heading.message_time) + _DAY
     return at if at is not None and sane and at != context.heading.recorded else 0
-
-
-# --- whose it is ------------------------------------------------------------------------------------------------------
-
-
-def _person_keys(told: Told, context: _Context) -> tuple[str, ...]:
-    """The keys of the person that a resource is about."""
-    element = PATIENT.get(told.type, "").removesuffix("[]")
-    for value in elements.values(told.resource, element) if element else []:
-        reference = value.get("actor") if told.type == "Appointment" else value
-        target = context.given.resolve(reference, told.resource, base_of(told))
-        if target is not None and target.keys and target.type in ("Patient", ""):
-            return target.keys
-    logical = _logical_subject(told, context)
-    if logical:
-        return logical
-    raise Invalid(
-        "It does not say whom it is about", location=f"{told.place}.{element}", advice="Refer to a Patient, or give one of its identifiers."
-    )
-
-
-def _logical_subject(told: Told, context: _Context) -> tuple[str, ...]:
-    """Where a resource names nobody: the only Patient of the input."""
-    patients = [each for each in context.given.told if each.type == "Patient" and each.container is None]
-    return context.given.keys(patients[0]) if len(patients) == 1 else ()
-
-
-def _encounter_keys(told: Told, context: _Context) -> tuple[str, ...]:
-    element = ENCOUNTER.get(told.type, "").removesuffix("[]")
-    for reference in elements.values(told.resource, element) if element else []:
-        target = context.given.resolve(reference, told.resource, base_of(told))
-        if target is not None and target.keys and target.type in ("Encounter", ""):
-            return target.keys
-    return ()
-
-
-def _subject_keys(told: Told, context: _Context) -> tuple[str, ...]:
-    """What a part belongs to: its encounter, else (its person's keys, marked so that no encounter's can equal them)."""
-    return _encounter_keys(told, context) or ("person", *_person_keys(told, context))
 
 
 def _reports(given: Input) -> Iterator[Report]:
