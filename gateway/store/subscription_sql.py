@@ -2,7 +2,7 @@
 
 # --- the outbox, written by whoever writes transitions
 
-WATCHED = "SELECT DISTINCT recipient FROM subscription WHERE status <> 'off'"
+WATCHED = "SELECT recipient FROM subscription WHERE status <> 'off'"
 """Whose changes are wanted by somebody."""
 ADD_CHANGE = "INSERT INTO outbox (position, recipient, transition, was, became) VALUES (?, ?, ?, ?, ?)"
 OUTBOX = "SELECT o.position, r.name, o.transition, o.was, o.became FROM outbox o JOIN recipient r ON r.id = o.recipient ORDER BY o.position LIMIT ?"

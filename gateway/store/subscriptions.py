@@ -174,7 +174,7 @@ def _last_position(connection: Connection) -> int:
 
 def _sooner(row: SubscriptionRow, now: int) -> int | None:
     """When a subscription with a new event is due: at once, unless it waits after a failure, or sends nothing in its status."""
-    if row.status != "active" or row.failures:
+    if row.status != "active" or (row.failures and row.due is not None):
         return row.due
     return now if row.due is None else min(now, row.due)
 

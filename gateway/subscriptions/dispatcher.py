@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import orjson
 import structlog
@@ -37,8 +38,8 @@ log = structlog.get_logger(__name__)
 
 CHANGES = 500
 """Taken from the outbox in one transaction."""
-AT_ONCE = 16
-"""Subscriptions that one gateway delivers to at the same time."""
+AT_ONCE, OF_ONE_CLIENT = 16, 4
+"""Subscriptions that one gateway delivers to at the same time; a client whose endpoints hang must not keep the others waiting."""
 IDLE, BUSY, BREATH = 5.0, 1.0, 0.05
 """Seconds between looks while nobody subscribes, while somebody does (another process may have written), and after a change, so that many are taken
 together."""
@@ -68,7 +69,7 @@ class Dispatcher:
     def __init__(self, about: Surroundings) -> None:
         self._about = about
         self._breakers = Breakers()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], str] = {}  # the client of each
         self._woken: asyncio.Event | None = None
         self._purged = 0
 
@@ -99,6 +100,9 @@ class Dispatcher:
                 except Unavailable:
                     log.warning("the store could not be asked; trying again", what="subscriptions")
                     pause, watching = BUSY, False
+                except Exception as fault:  # noqa: BLE001 - whatever it was, no subscriber may wait for ever
+                    log.error("subscriptions could not be looked at", fault=type(fault).__name__, where=where(fault))
+                    pause, watching = IDLE, False
                 waiting = [asyncio.ensure_future(self._woken.wait()), *([asyncio.ensure_future(watch.wait(pause))] if watching else [])]
                 await asyncio.wait(waiting, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
                 for one in waiting:
@@ -120,8 +124,9 @@ class Dispatcher:
         room = AT_ONCE - len(self._running)
         claimed = await asyncio.to_thread(subscriptions.claim, now, room) if room > 0 else []
         for row in claimed:
-            task = asyncio.create_task(self._guarded(row))
-            self._running.add(task)
+            full = list(self._running.values()).count(row.client) >= OF_ONE_CLIENT
+            task = asyncio.create_task(self._guarded(self._put_off(row) if full else self._deliver(row), row))
+            self._running[task] = row.client
             task.add_done_callback(self._done)
         following = await asyncio.to_thread(subscriptions.next_due) if room > len(claimed) else None
         return (BUSY if following is None else min(BUSY, max(0.0, (following - now) / SECOND))), True
@@ -138,35 +143,46 @@ class Dispatcher:
         await asyncio.gather(*self._running, return_exceptions=True)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        self._running.pop(task, None)
         self.wake()
 
     def _decide(self, rows: Sequence[SubscriptionRow], change: Changed) -> Iterator[tuple[SubscriptionRow, str]]:
         """Which subscriptions a change is an event of."""
+        try:
+            yield from self._events_of(rows, change)
+        except Exception as fault:  # noqa: BLE001 - one change that cannot be understood must not keep all others from being told
+            log.error("a change could not be told", fault=type(fault).__name__, where=where(fault), position=change.position)
+
+    def _events_of(self, rows: Sequence[SubscriptionRow], change: Changed) -> list[tuple[SubscriptionRow, str]]:
         if change.after is None:
-            return
+            return []
         before, after = orjson.loads(change.before) if change.before is not None else None, orjson.loads(change.after)
+        found = []
         for row in rows:
             wanted = self._wish(row)
             detail = topics.event(wanted.topic, wanted.criteria, before, after) if wanted is not None else None
             if detail is not None:
-                yield row, " ".join(detail)
+                found.append((row, " ".join(detail)))
+        return found
 
     def _wish(self, row: SubscriptionRow) -> Wish | None:
         try:
-            return wish(row.resource, self._about.base_url())
+            return wish(row.resource)
         except Invalid:
             return None
 
     # --- one subscription that is due
 
-    async def _guarded(self, row: SubscriptionRow) -> None:
+    async def _guarded(self, work: Coroutine[Any, Any, None], row: SubscriptionRow) -> None:
         try:
-            await self._deliver(row)
+            await work
         except Unavailable:
             log.warning("a notification was put off: the store could not be asked, or the audit trail takes nothing", subscription=row.id)
         except Exception as fault:  # noqa: BLE001 - one subscription's fault must not stop the others; its lease runs out, and it is tried again
             log.error("a notification failed", fault=type(fault).__name__, where=where(fault), subscription=row.id)
+
+    async def _put_off(self, row: SubscriptionRow) -> None:
+        await self._settle(row, partial(schedule.waits, until=self._about.clock() + SECOND))
 
     async def _deliver(self, row: SubscriptionRow) -> None:
         now, wanted = self._about.clock(), self._wish(row)

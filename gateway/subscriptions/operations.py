@@ -101,7 +101,7 @@ def _events(desk: Desk, caller: Caller, asked: Asked, id: str) -> Answer:
 def _notice(desk: Desk, row: SubscriptionRow, content: str = "") -> Notice:
     if content and content not in CONTENTS:
         raise Malformed("There is no such content", location="content", advice=f"It is one of {', '.join(CONTENTS)}.")
-    wanted = wish(row.resource, desk.services.base_url)
+    wanted = wish(row.resource)
     return Notice(desk.services.base_url, row, wanted.topic.name, content or wanted.content)
 
 

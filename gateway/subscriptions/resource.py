@@ -24,7 +24,7 @@ from gateway.records.statements import Json
 from gateway.smart.outbound import Reach
 from gateway.store.outbox import SubscriptionRow
 from gateway.subscriptions import endpoints
-from gateway.subscriptions.topics import Criterion, Topic, criteria, topic_of
+from gateway.subscriptions.topics import TOPICS, Criterion, Topic, criteria, topic_of
 
 _GUIDE = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition"
 PROFILE = f"{_GUIDE}/backport-subscription"
@@ -69,6 +69,8 @@ def check(resource: Json, base_url: str, reach: Reach) -> Wish:
     """The wish in a Subscription. Raises `Rejected` naming each element that cannot be had, and TooLarge."""
     if len(orjson.dumps(resource)) > LARGEST:
         raise TooLarge("The Subscription is too large", location="Subscription", advice=f"At most {LARGEST} bytes are taken.")
+    if nothing := [Issue("value", "An element has a value, or is left out.", place) for place in _nulls("Subscription", resource)]:
+        raise Rejected(nothing)
     validation.check(resource)
     found = [*_foreign(resource), *_channel(resource["channel"], reach)]
     topic = topic_of(base_url, str(resource["criteria"]))
@@ -80,15 +82,15 @@ def check(resource: Json, base_url: str, reach: Reach) -> Wish:
         found.append(Issue("value", "This is no instant.", "Subscription.end"))
     if found:
         raise Rejected(found)
-    return wish(orjson.dumps(resource), base_url)
+    return wish(orjson.dumps(resource))
 
 
 @lru_cache(maxsize=4096)
-def wish(raw: bytes, base_url: str) -> Wish:
-    """The wish in a Subscription that was checked."""
+def wish(raw: bytes) -> Wish:
+    """The wish in a Subscription that was checked. The gateway's own address may have changed since, and with it the topic's. Raises Invalid."""
     resource = orjson.loads(raw)
-    channel, topic = resource["channel"], topic_of(base_url, resource["criteria"])
-    if topic is None:  # the gateway's own address has changed since
+    channel, topic = resource["channel"], TOPICS.get(resource["criteria"].rpartition("/")[2])
+    if topic is None:
         raise Invalid("There is no such topic here any more", location="Subscription.criteria")
     numbers = {url: _number(channel, url) for url in _BOUNDS}
     return Wish(
@@ -102,6 +104,16 @@ def wish(raw: bytes, base_url: str) -> Wish:
         most=numbers[MOST],
         ends=times.first(resource.get("end")),
     )
+
+
+def _nulls(place: str, node: Any) -> Iterator[str]:
+    """Members that are null, which JSON has and FHIR has not (http://hl7.org/fhir/R4/json.html)."""
+    if isinstance(node, list):
+        for number, each in enumerate(node):
+            yield from _nulls(f"{place}[{number}]", each)
+    elif isinstance(node, dict):
+        for name, value in node.items():
+            yield from (f"{place}.{name}",) if value is None else _nulls(f"{place}.{name}", value)
 
 
 def _foreign(resource: Json) -> Iterator[Issue]:
@@ -120,7 +132,7 @@ def _all_extensions(place: str, node: Any) -> Iterator[tuple[str, Json]]:
     elif isinstance(node, dict):
         for name, value in node.items():
             if name in ("extension", "modifierExtension"):
-                yield from ((place if name == "extension" else f"{place}.{name}", one) for one in value)
+                yield from ((place if name == "extension" else f"{place}.{name}", one) for one in value if isinstance(one, dict))
             else:
                 yield from _all_extensions(f"{place}.{name}", value)
 
@@ -152,9 +164,9 @@ def _channel(channel: Json, reach: Reach) -> Iterator[Issue]:
     yield from _headers(channel.get("header", []))
 
 
-def _headers(lines: Sequence[str]) -> Iterator[Issue]:
+def _headers(lines: Sequence[object]) -> Iterator[Issue]:
     for number, line in enumerate(lines):
-        found = _HEADER.fullmatch(line)
+        found = _HEADER.fullmatch(line) if isinstance(line, str) else None
         if found is None or found[1].lower() in _OURS or number >= HEADERS:
             text = f'A header is one line, "Name: value", and not one of the connection or the body; there are at most {HEADERS}.'
             yield Issue("value", text, f"{_CHANNEL}.header[{number}]")

@@ -51,6 +51,7 @@ class Endpoint:
         self.answers: list[int] = []
         self.more: list[str] = []  # headers of every answer
         self.before: Any = None  # awaited before the next answer
+        self.always: Any = None  # awaited before every answer
         self._server: asyncio.Server | None = None
         self._serving: set[asyncio.Task[None] | None] = set()
 
@@ -80,6 +81,8 @@ class Endpoint:
             if self.before is not None:
                 step, self.before = self.before, None
                 await step()
+            if self.always is not None:
+                await self.always()
             status = self.answers.pop(0) if self.answers else 200
             more = "".join(f"{line}\r\n" for line in self.more)
             writer.write(f"HTTP/1.1 {status} X\r\n{more}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())

@@ -95,6 +95,46 @@ def test_a_failure_is_tried_again_and_loses_nothing(everywhere: Running) -> None
     assert (everywhere.row(id).failures, everywhere.row(id).delivered, everywhere.read(id).get("error")) == (0, 2, None)
 
 
+def test_news_after_a_failure_that_came_to_nothing_is_told_at_once(gateway: Running) -> None:
+    """What failed was taken away, so that nothing waits: the failure holds up nothing else."""
+    id = gateway.subscribe()
+    gateway.endpoint.answers = [500]
+    gateway.discharge("21")
+    gateway.deliver()
+    gateway.route("oak")
+    gateway.later(hours=1)
+    assert (gateway.row(id).delivered, gateway.row(id).due) == (1, None)
+    gateway.discharge("22")
+    gateway.deliver()
+    assert [one.numbers for one in gateway.endpoint.events()] == [[1], [2]]
+
+
+def test_a_client_whose_endpoints_hang_does_not_hold_up_the_others(gateway: Running) -> None:
+    """Four at the same time are its share."""
+    for _ in range(20):
+        gateway.subscribe(path="/slow")
+    gateway.subscribe(who="desk", path="/desk")
+    gateway.endpoint.got.clear()
+    open = asyncio.Event()
+
+    async def hangs() -> None:
+        await open.wait()
+
+    async def told() -> list[str]:
+        gateway.endpoint.always = hangs
+        async with asyncio.timeout(10):
+            while not any(one.path == "/desk" for one in gateway.endpoint.got):
+                await gateway.dispatcher.look()
+                await asyncio.sleep(0.01)
+        found = [one.path for one in gateway.endpoint.got]
+        open.set()
+        await gateway.dispatcher.settled()
+        return found
+
+    gateway.discharge()
+    assert sorted(gateway.run(told())) == ["/desk", *["/slow"] * 4]
+
+
 def test_retry_after_is_heeded(gateway: Running) -> None:
     id = gateway.subscribe()
     gateway.endpoint.answers, gateway.endpoint.more = [429], ["Retry-After: 7200"]

@@ -158,12 +158,11 @@ def test_without_leave_for_this_machine_loopback_is_refused(gateway: Running) ->
     assert answer.json()["issue"][0]["expression"] == ["Subscription.channel.endpoint"]
 
 
-@pytest.mark.parametrize("header", ["Host: elsewhere", "Content-Length: 0", "no colon", "A: b\r\nC: d", "X Y: z", "Transfer-Encoding: chunked"])
-def test_a_header_that_would_change_the_request_is_refused(gateway: Running, header: str) -> None:
+def test_a_header_that_would_change_the_request_is_refused(gateway: Running) -> None:
     gateway.allow()
-    answer = gateway.as_("river", "POST", "/fhir/Subscription", json=gateway.wish(header=[header]))
-    assert answer.status_code == 422
-    assert answer.json()["issue"][0]["expression"] == ["Subscription.channel.header[0]"]
+    for header in ("Host: elsewhere", "Content-Length: 0", "no colon", "A: b\r\nC: d", "X Y: z", "Transfer-Encoding: chunked"):
+        answer = gateway.as_("river", "POST", "/fhir/Subscription", json=gateway.wish(header=[header]))
+        assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (422, ["Subscription.channel.header[0]"]), header
 
 
 def test_several_subscriptions_of_a_dead_endpoint_try_it_one_at_a_time(gateway: Running) -> None:
