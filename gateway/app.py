@@ -15,6 +15,7 @@ import structlog
 
 from gateway.clocks import CareClock
 from gateway.errors import Unavailable
+from gateway.fhir.validation import ProfileCheck
 from gateway.http_application import serving_http
 from gateway.instance import Gateway
 from gateway.listening import acknowledgement_mode, bound, hl7v2_handler, plain_os_errors, tls
@@ -35,10 +36,10 @@ SILENCE_EVERY = 60.0
 
 
 @asynccontextmanager
-async def running(settings: Settings, data: Path, clock: CareClock | None = None) -> AsyncIterator[Gateway]:
+async def running(settings: Settings, data: Path, clock: CareClock | None = None, *, profiles: ProfileCheck | None = None) -> AsyncIterator[Gateway]:
     """A gateway that listens and keeps its clock until the context ends; what was accepted is finished first.
 
-    Raises `Usage` when a port is in use or another gateway serves the same data.
+    `profiles` holds resources to profiles, for $validate. Raises `Usage` when a port is in use or another gateway serves the same data.
     """
     from gateway.adapters.hl7v2.mllp import Limits, listen
     from gateway.subscriptions.dispatcher import delivering
@@ -47,6 +48,7 @@ async def running(settings: Settings, data: Path, clock: CareClock | None = None
     care = clock or CareClock()
     with bound(settings.http.listen) as http_socket, served_store(settings, data) as store:
         gateway = Gateway(store, settings, care)
+        gateway.profiles = profiles
         journey = gateway.journey
         gateway.http = http_socket.getsockname()[:2]
         ensure_own_resources(store, settings, care())
@@ -117,19 +119,19 @@ async def _every(seconds: float, do: Callable[[], Awaitable[None]]) -> AsyncIter
             await task
 
 
-def serve(settings: Settings, data: Path) -> None:
+def serve(settings: Settings, data: Path, profiles: ProfileCheck | None = None) -> None:
     """Serve until told to stop (SIGINT, SIGTERM)."""
     logs_as_json()
     give_back_large_blocks()
-    asyncio.run(_serve(settings, data))
+    asyncio.run(_serve(settings, data, profiles))
 
 
-async def _serve(settings: Settings, data: Path) -> None:
+async def _serve(settings: Settings, data: Path, profiles: ProfileCheck | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, stop.set)
-    async with running(settings, data) as gateway:
+    async with running(settings, data, profiles=profiles) as gateway:
         gc.freeze()  # what was loaded to serve stays; collecting it again and again took a sixth of the writer's time
         gc.set_threshold(50_000, 20, 50)
         print(f"MLLP on {gateway.mllp[0]}:{gateway.mllp[1]}, HTTP on {gateway.base_url}, data in {data}", file=sys.stderr, flush=True)

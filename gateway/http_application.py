@@ -54,6 +54,7 @@ def application(gateway: Gateway) -> FastAPI:
         charge=traffic.charge,
         limits=Limits(body=settings.http.max_body),
         feeds=gateway.configuration.feeds,
+        profiles=gateway.profiles,
         agencies=frozenset(each.id for each in settings.agency),
     )
     shown = pages.Services(

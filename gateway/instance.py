@@ -6,6 +6,7 @@ import asyncio
 from datetime import datetime
 
 from gateway.clocks import CareClock, wall_clock
+from gateway.fhir.validation import ProfileCheck
 from gateway.pipeline import Journey
 from gateway.pipeline.feed_states import FeedState, feed_states
 from gateway.settings import Settings
@@ -31,6 +32,7 @@ class Gateway:
         self.clock = clock
         self.http: tuple[str, int] = ("", 0)
         self.mllp: tuple[str, int] = ("", 0)
+        self.profiles: ProfileCheck | None = None
         self.changes = Changes()
         self.sessions = Sessions()
         self.journey = Journey(store, self.configuration, clock, self.changes.notify)

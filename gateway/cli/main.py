@@ -44,9 +44,10 @@ def demo(
     port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65534, help="HTTP on this port, MLLP on the next.")] = 8080,
 ) -> None:
     """A simulated county: three hospitals' fortnight over real MLLP into a fresh gateway, then serve on."""
+    from gateway.cli.profile_checks import check_profile
     from gateway.demo.run import run_demo
 
-    run_demo(once=once, as_json=as_json, data=data, port=port)
+    run_demo(once=once, as_json=as_json, data=data, port=port, profiles=check_profile)
 
 
 @app.command()
@@ -59,6 +60,7 @@ def serve(
     """Listen for hospitals and agencies, and keep the clock. On loopback unless told otherwise."""
     from gateway.app import serve as run
     from gateway.cli.options import settings_of
+    from gateway.cli.profile_checks import check_profile
 
     directory = data_of(data, config)
     settings = settings_of(directory, config)
@@ -66,7 +68,7 @@ def serve(
         settings.http.listen = http
     if mllp:
         settings.mllp.listen = mllp
-    run(settings, directory)
+    run(settings, directory, check_profile)
 
 
 @app.command()

@@ -32,19 +32,20 @@ from gateway.web.text import print_worklist
 
 if TYPE_CHECKING:
     from gateway.clocks import CareClock
+    from gateway.fhir.validation import ProfileCheck
     from gateway.instance import Gateway
 
 CONFIGURATION = "gateway.toml"
 KEYS = "keys"
 
 
-def run_demo(*, once: bool, as_json: bool, data: Path | None, port: int) -> None:
+def run_demo(*, once: bool, as_json: bool, data: Path | None, port: int, profiles: ProfileCheck | None = None) -> None:
     """Plays the fortnight; with `once` prints the worklist and returns, else serves until interrupted. Raises `Usage` where `data` is not fresh."""
     if as_json and not once:
         raise Usage("--json needs --once", advice="Without --once the demo serves on; its worklist is then at /api/transitions and /worklist.")
     with _directory(data) as directory:
         keys = prepare(directory, county(), port)
-        asyncio.run(_demo(directory, keys, once=once, as_json=as_json))
+        asyncio.run(_demo(directory, keys, once=once, as_json=as_json, profiles=profiles))
 
 
 def prepare(directory: Path, county: County, port: int) -> dict[str, dict[str, Any]]:
@@ -95,7 +96,7 @@ def clock_before(county: County, end: datetime) -> CareClock:
     return clock
 
 
-async def _demo(directory: Path, keys: Mapping[str, Mapping[str, Any]], *, once: bool, as_json: bool) -> None:
+async def _demo(directory: Path, keys: Mapping[str, Mapping[str, Any]], *, once: bool, as_json: bool, profiles: ProfileCheck | None) -> None:
     from gateway.app import running
     from gateway.logs import logs_as_json
 
@@ -103,7 +104,7 @@ async def _demo(directory: Path, keys: Mapping[str, Mapping[str, Any]], *, once:
     talk = Console(stderr=True, highlight=False)
     people = county()
     end = datetime.now(UTC)
-    async with running(load(directory / CONFIGURATION), directory, clock_before(people, end)) as gateway:
+    async with running(load(directory / CONFIGURATION), directory, clock_before(people, end), profiles=profiles) as gateway:
         began = time.monotonic()
         with progress_bar(talk) as told:
             outcomes = await fortnight(gateway, people, keys, end, progress=told)
