@@ -7,9 +7,9 @@ is withheld has no older versions: they may be from before anybody said that it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import orjson
 
@@ -18,8 +18,12 @@ from gateway.fhir import times
 from gateway.fhir.elements import codings
 from gateway.privacy import confidential, labels
 from gateway.store.interface import ALL, Reader, Store, TransitionRow, Version
+from gateway.store.wanted import Wanted
 
 Json = dict[str, Any]
+
+_AT_ONCE = 100
+"""Versions that are read at once."""
 
 
 class Seen(NamedTuple):
@@ -78,17 +82,37 @@ class View:
             raise NotFound("There is no such version", location=f"{type}/{id}/_history/{number}")
         return seen(found)
 
-    def history(self, type: str, id: str, limit: int, before: int | None, keep: Callable[[Json], bool]) -> list[Seen]:
-        """At most `limit` versions that `keep` holds of, newest first, below version `before`."""
-        current = self.read(type, id)
-        kept: list[Seen] = []
-        while len(kept) < limit:
-            rows = self._reader.history(self.recipient, type, id, limit, before)
-            kept += [one for row in rows if row.body is not None and self._still(row, current) and keep((one := seen(row)).resource)]
-            if len(rows) < limit:
-                break
-            before = rows[-1].number
-        return kept[:limit]
+    def history(self, type: str, id: str, before: int | None = None) -> Iterator[Then]:
+        """A resource's versions as far as they may be shown, newest first, numbers below `before`. Raises NotFound.
+
+        Deletions are for who sees everything: for others, what was taken away has no history, and what was given back never was away."""
+        current = self._reader.read(self.recipient, type, id)
+        if current is None or (current.body is None and self.recipient != ALL):
+            raise NotFound("There is no such resource", location=f"{type}/{id}")
+        stands = None if current.body is None else seen(current)
+        rows = _pages(lambda below: self._reader.history(self.recipient, type, id, _AT_ONCE, below), before, lambda row: row.number)
+        return (then for row in rows if (then := self._then(row, stands)) is not None)
+
+    def changes(self, type: str, before: int | None = None, since: int | None = None) -> Iterator[Then]:
+        """Every version of a type, likewise, newest first: positions below `before`, not below `since`."""
+        current: dict[str, Seen | None] = {}
+        rows = _pages(
+            lambda below: self._reader.versions(self.recipient, type, limit=_AT_ONCE, before=below, since=since), before, lambda row: row.position
+        )
+        for row in rows:
+            if row.id not in current:
+                current[row.id] = self.find(type, row.id)
+            then = self._then(row, current[row.id])
+            if then is not None:
+                yield then
+
+    def _then(self, version: Version, current: Seen | None) -> Then | None:
+        """A version as it stood, None where it is withheld today."""
+        if self.recipient == ALL:
+            return Then(version, None if version.body is None else seen(version).resource)
+        if current is None or version.body is None or not self._still(version, current):
+            return None
+        return Then(version, seen(version).resource)
 
     def _still(self, version: Version, current: Seen) -> bool:
         if self.recipient == ALL or version.number == current.number:
@@ -97,20 +121,13 @@ class View:
             return False
         return _labels(orjson.loads(version.body or b"{}")) <= _labels(current.resource)
 
-    def search(
-        self,
-        type: str,
-        terms: Sequence[tuple[str, Sequence[str]]],
-        updated_after: int | None,
-        updated_before: int | None,
-        after: int | None,
-        limit: int | None,
-    ) -> list[Seen]:
+    def search(self, type: str, **wanted: Unpack[Wanted]) -> list[Seen]:
         """The newest versions that the index finds, in order of their last change."""
-        found = self._reader.search(
-            self.recipient, type, terms=terms, updated_after=updated_after, updated_before=updated_before, after=after, limit=limit
-        )
-        return [seen(one) for one in found if one.body is not None]
+        return [seen(one) for one in self._reader.search(self.recipient, type, **wanted)]
+
+    def count(self, type: str, **wanted: Unpack[Wanted]) -> int:
+        """How many `search` would find."""
+        return self._reader.count(self.recipient, type, **wanted)
 
     def as_of(self, type: str, *, moment: int, after: int, until: int, limit: int) -> list[Then]:
         """What there was of a type at a moment, in order of position, above `after` and up to `until`. An older version is shown as by `vread`."""
@@ -148,6 +165,15 @@ class View:
     def feed(self, after: int, limit: int) -> list[TransitionRow]:
         """Transitions whose last change that this recipient may see lies after a position."""
         return self._reader.feed(self.recipient, after, limit)
+
+
+def _pages(ask: Callable[[int | None], list[Version]], below: int | None, mark: Callable[[Version], int]) -> Iterator[Version]:
+    """Rows that are read a page at a time, each page below the last row's mark."""
+    while page := ask(below):
+        yield from page
+        if len(page) < _AT_ONCE:
+            return
+        below = mark(page[-1])
 
 
 def _labels(resource: Json) -> set[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -58,11 +59,28 @@ def resource(one: Seen, status: int = 200, headers: Mapping[str, str] | None = N
 
 
 def unless_matched(call: Call, one: Seen) -> Answer:
-    """One resource, or 304 where the reader has this version (If-None-Match)."""
-    has = [each.strip() for each in call.header("if-none-match").split(",")]
-    if "*" in has or one.etag in has:
+    """One resource, or 304 where the reader has this version: by If-None-Match, else by If-Modified-Since (RFC 9110, 13.1.3)."""
+    if _has(call, one):
         return Answer(status=304, headers=versioned(one))
     return resource(one)
+
+
+def _has(call: Call, one: Seen) -> bool:
+    tags, since = call.header("if-none-match"), call.header("if-modified-since")
+    if tags or not since:
+        return bool({"*", one.etag} & {each.strip() for each in tags.split(",")})
+    try:
+        return one.updated // 1_000_000 <= parsedate_to_datetime(since).timestamp()
+    except ValueError:  # what is no HTTP date is ignored
+        return False
+
+
+def pretty(call: Call, answer: Answer) -> Answer:
+    """The answer, indented for a person where `_pretty=true` asks for it."""
+    if ("_pretty", "true") in call.parameters and answer.body:
+        answer.body = orjson.dumps(orjson.loads(answer.body), option=orjson.OPT_INDENT_2)
+        answer.headers["content-length"] = str(len(answer.body))
+    return answer
 
 
 def failure(error: GatewayError) -> FhirResponse:

@@ -46,6 +46,8 @@ def _act(call: Call) -> Act:
     """What an interaction that showed something was."""
     if call.path[:1] == FEED:
         return "poll" if call.path == FEED else "update"
+    if "_history" in call.path:
+        return "history" if call.path[-1] == "_history" else "vread"
     match call.method, len(call.path):
         case "POST", _:
             return "create"
@@ -53,13 +55,9 @@ def _act(call: Call) -> Act:
             return "update"
         case "PATCH", _:
             return "patch"
-        case _, 1:
-            return "search"
         case _, 2:
             return "read"
-        case _, 3:
-            return "history"
-    return "vread"
+    return "search"
 
 
 def _unshown(answer: Answer) -> Answer:

@@ -48,7 +48,7 @@ class Offer(NamedTuple):
     more: Mapping[str, Json] = {}  # type -> further elements of rest.resource: conditionalCreate and the like
 
 
-READING = Offer(interactions={EVERY: ("read", "vread", "history-instance", "search-type")})
+READING = Offer(interactions={EVERY: ("read", "vread", "history-instance", "history-type", "search-type")}, system=("history-system",))
 """What holds for every type that can be searched."""
 
 
@@ -110,12 +110,19 @@ def _resource(type: str, offers: Sequence[Offer]) -> Json:
     parameters = search.parameters(type).values()
     if included := [f"{type}:{one.name}" for one in parameters if one.kind == "reference"]:
         said["searchInclude"] = included
+    if backwards := [f"{source}:{one.name}" for source in search.searchable() for one in search.parameters(source).values() if _refers_to(one, type)]:
+        said["searchRevInclude"] = backwards
     if type in search.searchable():
         common: list[Json] = [{"name": "_id", "type": "token"}, {"name": "_lastUpdated", "type": "date"}]
         said["searchParam"] = [*common, *({"name": one.name, "type": one.kind} for one in parameters)]
     if operations:
         said["operation"] = [_operation(one) for one in operations]
     return said
+
+
+def _refers_to(parameter: search.Parameter, type: str) -> bool:
+    """Whether it is a reference that is followed backwards to this type."""
+    return bool(parameter.indexed) and parameter.kind == "reference" and (not parameter.targets or type in parameter.targets)
 
 
 def _operation(one: Operation) -> Json:

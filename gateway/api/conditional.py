@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 
 from gateway.api.access import Seen, View
-from gateway.api.grants import grant
 from gateway.api.requests import Call
 from gateway.api.searching import read_query, run
 from gateway.api.services import Services
@@ -58,10 +57,9 @@ def only_match(services: Services, caller: Caller, look: View, type: str, criter
     asked = [(name, value) for name, value in criteria if name != "_format"]
     if not asked or any(name.startswith("_") and name.partition(":")[0] not in _CRITERIA for name, _ in asked):
         raise Malformed("A condition is made of search parameters alone, and of one at least", location=where)
-    leave = grant(caller, type, "s")
     query = read_query(services, caller, type, asked)
     query.count = 2
-    found = run(services, look, query, leave).found
+    found = run(services, look, query).found
     if len(found) > 1:
         raise Conflict("More than one resource answers the condition", location=where, advice="Ask for more, such as an identifier.")
     return found[0] if found else None

@@ -33,7 +33,9 @@ class Grant(NamedTuple):
         if self.type == "Patient":
             return (("_id", (patient.removeprefix("Patient/"),)),)
         known = search.parameters(self.type).get("patient")
-        return (("patient", (patient,)),) if known is not None and known.indexed else ()
+        if known is None or not known.indexed or self.type == "Device":  # a Device may be nobody's
+            return ()
+        return ((known.indexed, (patient,)),)
 
     def opens(self, resource: Json) -> bool:
         """Whether this record is within the grant. A constraint that cannot be understood opens nothing."""

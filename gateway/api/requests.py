@@ -16,6 +16,8 @@ _JSON = ("application/fhir+json", "application/json", "text/json", "json")
 _ACCEPTED = (*_JSON, "application/*", "*/*", "text/html", "text/*")
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 JSON_PATCH = ("application/json-patch+json",)
+PRESENTATION = ("_format", "_pretty")
+"""Parameters of every interaction that say how the answer is written, and nothing of what it holds."""
 FORM = "application/x-www-form-urlencoded"
 MAX_PARAMETERS = 100
 
@@ -52,6 +54,14 @@ def parameters(query: str) -> list[tuple[str, str]]:
         raise Malformed("The query cannot be read", advice=f"Send UTF-8, and at most {MAX_PARAMETERS} parameters.") from None
     check_cost(found)
     return found
+
+
+def decoded(body: bytes) -> str:
+    """A body as text. Raises Malformed for what is no UTF-8."""
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Malformed("The body cannot be read", advice="Send UTF-8.") from None
 
 
 async def body(request: Request, limit: int) -> bytes:

@@ -9,14 +9,15 @@ import orjson
 from fastapi import APIRouter, HTTPException, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from gateway.api import bundles, capabilities, decisions, export_routes, exporting, feed, groups, openings, reading, validating, writing
+from gateway.api import bundles, capabilities, decisions, export_routes, exporting, feed, groups, histories, openings, reading, validating, writing
 from gateway.api.access import view
-from gateway.api.answers import FHIR_JSON, Answer, failure
+from gateway.api.answers import FHIR_JSON, Answer, failure, pretty
 from gateway.api.auditing import FEED, disclosed
-from gateway.api.requests import FORM, Call, call_of, check_accept, parameters
+from gateway.api.requests import FORM, Call, call_of, check_accept, check_content_type, decoded, parameters
 from gateway.api.searching import search_type
 from gateway.api.services import Services
 from gateway.errors import GatewayError, NotFound
+from gateway.fhir import search
 from gateway.fhir.validation import resource_types
 from gateway.smart.access import Caller
 from gateway.store.interface import ALL
@@ -32,13 +33,33 @@ async def interact(services: Services, caller: Caller, call: Call) -> Answer:
     check_accept(call)
     if len(call.path) == 2 and call.path[1] == "_search" and call.method == "POST":
         call = _searching(call)
-    return disclosed(services, caller, call, await _interaction(services, caller, call))
+    try:
+        answer = await _interaction(services, caller, call)
+    except HTTPException as refused:
+        raise _allowing(services, call, refused) from None
+    return pretty(call, disclosed(services, caller, call, answer))
 
 
 def _searching(call: Call) -> Call:
-    """A search by POST as one by GET."""
-    form = parameters(call.body.decode("utf-8", "replace")) if call.header("content-type").startswith(FORM) else []
+    """A search by POST as one by GET: what the form asks and what the address asks hold together."""
+    form: list[tuple[str, str]] = []
+    if call.body:
+        check_content_type(call, (FORM,))
+        form = parameters(decoded(call.body))
     return call._replace(method="GET", path=call.path[:1], parameters=[*call.parameters, *form])
+
+
+_METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
+
+
+def _allowing(services: Services, call: Call, refused: HTTPException) -> HTTPException:
+    """A refusal of a method with those that there are (RFC 9110, 15.5.6), as the CapabilityStatement has them; any other refusal as it is."""
+    if refused.status_code != 405 or refused.headers:
+        return refused
+    offers = (*OFFERS, *(each.offer for each in services.own_types.values()))
+    codes = {code for each in offers for code in each.interactions.get(call.path[0], ())}
+    writes = [method for code, method in _METHODS.items() if code in codes and len(call.path) <= (1 if code == "create" else 2)]
+    return HTTPException(405, headers={"Allow": ", ".join(["GET", "HEAD", *([] if "_history" in call.path else writes)])})
 
 
 _WRITES = ((1, "POST"), *((steps, method) for steps in (1, 2) for method in ("PUT", "PATCH", "DELETE")))
@@ -47,6 +68,8 @@ _WRITES = ((1, "POST"), *((steps, method) for steps in (1, 2) for method in ("PU
 
 async def _interaction(services: Services, caller: Caller, call: Call) -> Answer:
     method, path = "GET" if call.method == "HEAD" else call.method, call.path
+    if path == ("_history",) and method == "GET":
+        return histories.of_system(services, caller, call)
     if path[0] not in resource_types():
         raise NotFound("There is no such resource type", location="address")
     if path[-1] == validating.NAME and len(path) <= 3:
@@ -56,13 +79,17 @@ async def _interaction(services: Services, caller: Caller, call: Call) -> Answer
     if path[0] in services.own_types:
         return await services.own_types[path[0]].interact(caller, call)
     if len(path) == 1 and method == "GET":
-        return search_type(services, caller, call)
+        return await search_type(services, caller, call)
+    if path[1:] == ("_history",) and method == "GET":
+        return histories.of_type(services, caller, call)
     if len(path) == 2 and method == "GET":
         return reading.read(services, caller, call)
     if (len(path), method) in _WRITES:
         return await writing.write(services, caller, call)
     if path[2:3] == ("_history",) and method == "GET" and len(path) <= 4:
-        return reading.history(services, caller, call) if len(path) == 3 else reading.vread(services, caller, call)
+        return histories.instance(services, caller, call) if len(path) == 3 else reading.vread(services, caller, call)
+    if len(path) == 3 and path[0] == "Patient" and method == "GET" and "patient" in search.parameters(path[2]):
+        return await search_type(services, caller, call._replace(path=path[2:], parameters=[*call.parameters, ("patient", f"Patient/{path[1]}")]))
     raise HTTPException(405)
 
 
@@ -90,40 +117,40 @@ def _fhir(routes: APIRouter, services: Services) -> None:
         caller, call = await _asked(services, request)
         return await bundles.base(services, caller, call, _interaction)
 
-    async def on_type(request: Request, type: str) -> Response:
-        return await interact(services, *await _asked(services, request, type))
-
-    async def on_search(request: Request, type: str) -> Response:
-        return await interact(services, *await _asked(services, request, type, "_search"))
-
-    async def on_validate(request: Request, type: str) -> Response:
-        return await interact(services, *await _asked(services, request, type, validating.NAME))
-
-    async def on_validate_instance(request: Request, type: str, id: str) -> Response:
-        return await interact(services, *await _asked(services, request, type, id, validating.NAME))
-
-    async def on_instance(request: Request, type: str, id: str) -> Response:
-        return await interact(services, *await _asked(services, request, type, id))
-
-    async def on_history(request: Request, type: str, id: str) -> Response:
-        return await interact(services, *await _asked(services, request, type, id, "_history"))
-
-    async def on_version(request: Request, type: str, id: str, version: str) -> Response:
-        return await interact(services, *await _asked(services, request, type, id, "_history", version))
-
     for path, methods, endpoint in (
         ("/fhir/metadata", ["GET", "HEAD"], metadata),
         ("/fhir/$process-message", ["POST"], process_message),
         ("/fhir", ["POST"], base),
-        ("/fhir/{type}/_search", ["POST"], on_search),
-        ("/fhir/{type}/$validate", ["POST"], on_validate),
-        ("/fhir/{type}/{id}/$validate", ["GET", "HEAD", "POST"], on_validate_instance),
-        ("/fhir/{type}/{id}/_history/{version}", ["GET", "HEAD"], on_version),
-        ("/fhir/{type}/{id}/_history", ["GET", "HEAD"], on_history),
-        ("/fhir/{type}/{id}", ["GET", "HEAD", "PUT", "PATCH", "DELETE"], on_instance),
-        ("/fhir/{type}", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], on_type),
+        *((path, methods, _interaction_at(services, path)) for path, methods in _ADDRESSES),
     ):
         routes.add_api_route(path, endpoint, methods=methods, response_class=Response)
+
+
+_READ = ["GET", "HEAD"]
+_ADDRESSES = (
+    ("/fhir/{type}/_search", ["POST"]),
+    ("/fhir/{type}/$validate", ["POST"]),
+    ("/fhir/_history", _READ),
+    ("/fhir/{type}/_history", _READ),
+    ("/fhir/{type}/{id}/_history/{version}", _READ),
+    ("/fhir/{type}/{id}/_history", _READ),
+    ("/fhir/{type}/{id}/$validate", ["GET", "HEAD", "POST"]),
+    ("/fhir/Patient/{id}/{type}", _READ),
+    ("/fhir/{type}/{id}", [*_READ, "PUT", "PATCH", "DELETE"]),
+    ("/fhir/{type}", [*_READ, "POST", "PUT", "PATCH", "DELETE"]),
+)
+"""Where interactions are asked for, the more special ones first."""
+
+
+def _interaction_at(services: Services, address: str) -> Endpoint:
+    """What answers at an address: the interaction that its steps name, those in braces as they were asked."""
+    steps = address.removeprefix("/fhir/").split("/")
+
+    async def answer(request: Request) -> Response:
+        given = request.path_params
+        return await interact(services, *await _asked(services, request, *(given.get(step.strip("{}"), step) for step in steps)))
+
+    return answer
 
 
 async def _asked(services: Services, request: Request, *path: str) -> tuple[Caller, Call]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, Unpack
 
 from gateway.errors import Unavailable
 from gateway.store.app_grants import Grants
@@ -26,6 +26,7 @@ from gateway.store.invitations import Invitations
 from gateway.store.signing_keys import SigningKeys
 from gateway.store.subscriptions import Subscriptions
 from gateway.store.users import Users
+from gateway.store.wanted import Wanted
 
 ALL = "*"
 """The recipient that sees everything: the coordinator's and the operator's view."""
@@ -271,20 +272,14 @@ class Reader(Protocol):
     def history(self, recipient: str, type: str, id: str, limit: int, before: int | None = None) -> list[Version]:
         """Newest first; `before`: only version numbers below it."""
 
-    def search(
-        self,
-        recipient: str,
-        type: str,
-        *,
-        terms: Sequence[tuple[str, Sequence[str]]] = (),
-        updated_after: int | None = None,
-        updated_before: int | None = None,
-        partition: int | None = None,
-        after: int | None = None,
-        limit: int | None = None,
-    ) -> list[Version]:
-        """Current versions in order of position. `terms`: each (parameter, values) must hold, by any of its values, exactly; "_id" is always a
-        parameter. `updated_after` and `updated_before` are exclusive; `after` is the position that a page ended with."""
+    def versions(self, recipient: str, type: str, *, limit: int, before: int | None = None, since: int | None = None) -> list[Version]:
+        """Every version of a type, deletions among them, newest first: positions below `before`, and not below `since`."""
+
+    def search(self, recipient: str, type: str, **wanted: Unpack[Wanted]) -> list[Version]:
+        """Current versions in order of position."""
+
+    def count(self, recipient: str, type: str, **wanted: Unpack[Wanted]) -> int:
+        """How many `search` would find."""
 
     def export(self, recipient: str, type: str | None = None) -> Iterator[Version]:
         """Every current version, type by type."""

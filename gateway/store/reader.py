@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Unpack
 
 from gateway.store import sql
 from gateway.store.connection import Connection
-from gateway.store.heads import unpack_heads, unpack_terms
+from gateway.store.finding import Finder
 from gateway.store.interface import ALL, Filter, Heard, Input, Measured, Past, TransitionRow, Version
 from gateway.store.names import Names
-from gateway.store.rows import indexed, input_of, transition_of
-
-_RARE = 2000
-"""A term with at most so many resources is looked up first and its resources sorted; else the type is walked in order of position."""
+from gateway.store.rows import input_of, transition_of
+from gateway.store.wanted import Wanted
 
 _FOREVER = 2**63 - 1
 
@@ -26,6 +24,7 @@ class SqlReader:
 
     def __init__(self, connection: Connection, recipients: Names, words: Names, walk: Callable[..., Iterable[Any]]) -> None:
         self._connection, self._recipients, self._words, self._walk = connection, recipients, words, walk
+        self._finder = Finder(connection, words.known, walk)
 
     def _rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         return self._connection.execute(statement, parameters).fetchall()
@@ -49,50 +48,20 @@ class SqlReader:
         rows = self._rows(sql.HISTORY, id, self._words.known(type), self._recipients.known(recipient), below, limit)
         return [self._version(row) for row in rows]
 
-    def search(
-        self,
-        recipient: str,
-        type: str,
-        *,
-        terms: Sequence[tuple[str, Sequence[str]]] = (),
-        updated_after: int | None = None,
-        updated_before: int | None = None,
-        partition: int | None = None,
-        after: int | None = None,
-        limit: int | None = None,
-    ) -> list[Version]:
-        owner, kind = self._recipients.known(recipient), self._words.known(type)
-        if owner is None or kind is None:
-            return []
-        lower = max(updated_after or -1, after or -1)
-        bounds = (owner, kind, lower, _FOREVER if updated_before is None else updated_before)
-        sets = [self._resources_with(kind, type, parameter, values) for parameter, values in terms]
-        if partition is not None:
-            sets.append((sql.IN_PARTITION, (partition,)))
-        first = self._rarest(sets)
-        if first is None:
-            rows = self._walk(sql.IN_ORDER, bounds)
-        else:
-            rows = self._connection.execute(sql.OF_RESOURCES.format(first[0]), (*first[1], *bounds))
-        wanted = [(parameter, frozenset(values)) for parameter, values in terms]
-        matching = (row for row in rows if _matches(owner, row, wanted) and (partition is None or row[5] == partition))
-        return list(self._with_bodies(islice(matching, limit)))
+    def versions(self, recipient: str, type: str, *, limit: int, before: int | None = None, since: int | None = None) -> list[Version]:
+        below, least = _FOREVER if before is None else before, 0 if since is None else since
+        rows = self._rows(sql.VERSIONS, self._recipients.known(recipient), self._words.known(type), below, least, limit)
+        return [self._version(row) for row in rows]
 
-    def _resources_with(self, kind: int, type: str, parameter: str, values: Sequence[str]) -> tuple[str, tuple[object, ...]]:
-        """A query for the resources of which somebody's head has the term, and its parameters."""
-        marks = ", ".join("?" * len(values))
-        if parameter == "_id":
-            return sql.WITH_ID.format(marks), (*values, kind)
-        return sql.WITH_TERM.format(marks), (self._words.known(f"{type}.{parameter}"), *map(indexed, values))
+    def search(self, recipient: str, type: str, **wanted: Unpack[Wanted]) -> list[Version]:
+        return list(self._with_bodies(self._found(recipient, type, wanted)))
 
-    def _rarest(self, sets: Sequence[tuple[str, tuple[object, ...]]]) -> tuple[str, tuple[object, ...]] | None:
-        """The smallest set, if it is small enough to begin with."""
-        best, least = None, _RARE + 1
-        for subquery, values in sets:
-            count = self._rows(f"SELECT count(*) FROM ({subquery} LIMIT ?) found", *values, least)[0][0]  # noqa: S608
-            if count < least:
-                best, least = (subquery, values), count
-        return best
+    def count(self, recipient: str, type: str, **wanted: Unpack[Wanted]) -> int:
+        return sum(1 for _ in self._found(recipient, type, wanted))
+
+    def _found(self, recipient: str, type: str, wanted: Wanted) -> Iterator[Sequence[Any]]:
+        owner = self._recipients.known(recipient)
+        return iter(()) if owner is None else self._finder.rows(owner, type, wanted)
 
     def _with_bodies(self, rows: Iterator[Sequence[Any]]) -> Iterator[Version]:
         while page := list(islice(rows, _BODIES_AT_ONCE)):
@@ -183,12 +152,3 @@ class SqlReader:
         parameters = {"transitions": (everyone,), "flagged": (everyone,)}
         limit = _FOREVER if at_most is None else at_most
         return {name: self._rows(sql.COUNTS[name], *parameters.get(name, ()), limit)[0][0] for name in names or sql.COUNTS}
-
-
-def _matches(recipient: int, row: Sequence[Any], wanted: Sequence[tuple[str, frozenset[str]]]) -> bool:
-    """Does the recipient's own head have every term? The index only says that somebody's has."""
-    if not wanted:
-        return True
-    _, id, *_, heads, terms = row
-    own = unpack_terms(unpack_heads(heads, terms)[recipient].terms) | {("_id", id)}
-    return all(any((parameter, value) in own for value in values) for parameter, values in wanted)

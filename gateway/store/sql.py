@@ -153,6 +153,11 @@ VREAD = f"SELECT {VERSION_COLUMNS} {VERSION_FROM} WHERE r.name = ? AND r.type = 
 HISTORY = (
     f"SELECT {VERSION_COLUMNS} {VERSION_FROM} WHERE r.name = ? AND r.type = ? AND v.recipient = ? AND v.number < ? ORDER BY v.number DESC LIMIT ?"
 )
+VERSIONS = (
+    f"SELECT {VERSION_COLUMNS} FROM version v INDEXED BY version_type CROSS JOIN resource r ON r.id = v.resource LEFT JOIN body b "
+    "ON b.position = v.body WHERE v.recipient = ? AND v.type = ? AND v.position < ? AND v.position >= ? ORDER BY v.position DESC LIMIT ?"
+)
+"""Every version of a type, the newest first."""
 
 CURRENT = (
     "v.body IS NOT NULL AND NOT EXISTS "
@@ -181,6 +186,9 @@ OF_RESOURCES = (
 )
 """The same of a few resources that are found first. A plus keeps SQLite from using the index of the other order."""
 WITH_TERM = "SELECT DISTINCT resource FROM term WHERE parameter = ? AND value IN ({0})"
+BEGINNING = "(value >= ? AND value < ?)"
+WITH_BEGINNING = "SELECT DISTINCT resource FROM term WHERE parameter = ? AND ({0})"
+COUNT_FOUND = "SELECT count(*) FROM ({0} LIMIT ?) found"
 WITH_ID = "SELECT id AS resource FROM resource WHERE name IN ({0}) AND type = ?"
 IN_PARTITION = "SELECT id AS resource FROM resource WHERE partition = ?"
 GET_BODIES = "SELECT position, json FROM body WHERE position IN ({0})"

@@ -93,7 +93,7 @@ def test_what_is_open_is_open(gateway: Bench) -> None:
     uris = {each["url"]: each["valueUri"] for each in rest["security"]["extension"][0]["extension"]}
     assert uris["token"] == f"{BASE}/oauth/token"
     task = next(each for each in rest["resource"] if each["type"] == "Task")
-    assert {"read", "vread", "history-instance", "search-type", "update", "patch"} == {each["code"] for each in task["interaction"]}
+    assert {"read", "vread", "history-instance", "history-type", "search-type", "update", "patch"} == {each["code"] for each in task["interaction"]}
     assert {"owner", "status", "patient", "_lastUpdated"} <= {each["name"] for each in task["searchParam"]}
     assert {"process-message", "export"} <= {each["name"] for each in rest["operation"]}
     for path in ("/healthz", "/readyz"):
@@ -102,7 +102,7 @@ def test_what_is_open_is_open(gateway: Bench) -> None:
 
 
 def test_every_parameter_that_is_told_is_taken(gateway: Bench) -> None:
-    values = {"date": "2026", "reference": "x", "token": "x", "string": "x"}
+    values = {"date": "2026", "reference": "x", "token": "x", "string": "x", "uri": "x", "quantity": "1"}
     for each in gateway.http.get("/fhir/metadata").json()["rest"][0]["resource"]:
         for parameter in each.get("searchParam", ()):
             answer = gateway.as_("coordinator", "GET", f"/fhir/{each['type']}?{parameter['name']}={values[parameter['type']]}")

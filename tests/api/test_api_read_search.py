@@ -136,7 +136,7 @@ def test_pages_are_followed_by_their_links_both_ways(gateway: Bench) -> None:
 def test_a_page_link_serves_its_recipient_and_its_search_alone(gateway: Bench) -> None:
     gateway.put((ALL, "river", "oak"), {**TASK, "id": "n1"}, {**TASK, "id": "n2"})
     page = gateway.as_("river", "GET", "/fhir/Task?_count=1").json()
-    address = page["link"][1]["url"].removeprefix(BASE)
+    (address,) = [each["url"].removeprefix(BASE) for each in page["link"] if each["relation"] == "next"]
     assert gateway.as_("river", "GET", address).status_code == 200
     assert gateway.as_("oak", "GET", address).status_code == 400
     assert gateway.as_("river", "GET", address.replace("_count=1", "_count=1&status=requested")).status_code == 400
@@ -149,7 +149,7 @@ def test_post_search_is_the_same_search(gateway: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["colour=red", "status:text=x", "_totalMethod=count", "subject:Patient.identifier=x", "_sort=colour", "_count=0", "_include=*"]
+    "query", ["colour=red", "status:text=x", "_totalMethod=count", "subject:Encounter.identifier=x", "_sort=colour", "_count=x", "_include=*"]
 )
 def test_what_is_not_known_is_refused(gateway: Bench, query: str) -> None:
     answer = gateway.as_("river", "GET", f"/fhir/Task?{query}")

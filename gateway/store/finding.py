@@ -1,0 +1,145 @@
+"""Finding current versions by search terms: which way is the shortest, and whether a recipient's own version has the terms.
+
+Two ways lead to a page. A *set* of resources that some index names (a term, an id, a partition) is looked up and sorted; or the type is *walked* in
+order of position, which costs little where many match, or where little lies beyond the position asked from. How many there are is counted as far as
+a few hundred, so that finding the way never costs more than going it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+import orjson
+
+from gateway.store import sql
+from gateway.store.connection import Connection
+from gateway.store.heads import unpack_heads
+from gateway.store.rows import indexed
+from gateway.store.wanted import Wanted
+
+FEW = 200
+"""A set of at most so many is looked up at once."""
+RARE = 2000
+"""And of so many, where walking past several times the page's rows did not fill it."""
+_PATIENCE = 8
+
+_FOREVER = 2**63 - 1
+_LAST = "\U0010ffff"
+"""Above all that may follow a beginning."""
+
+Row = Sequence[Any]
+"""type, name, number, position, body, partition, heads, terms"""
+_Set = tuple[str, tuple[object, ...]]
+
+
+class Finder:
+    """Finds rows inside a read transaction. `walk` runs a statement whose rows are fetched as they are asked for."""
+
+    def __init__(self, connection: Connection, words: Callable[[str], int | None], walk: Callable[..., Iterable[Any]]) -> None:
+        self._connection, self._words, self._walk = connection, words, walk
+
+    def rows(self, owner: int, type: str, wanted: Wanted) -> Iterator[Row]:
+        """The rows of the owner's current versions that have all that is wanted, in its order."""
+        kind, terms = self._words(type), tuple(_terms(wanted))
+        if kind is None or not all(term.values for term in terms):
+            return iter(())
+        sets = [self._set(kind, type, term) for term in terms]
+        if wanted.get("partition") is not None:
+            sets.append((sql.IN_PARTITION, (wanted["partition"],)))
+        return islice(self._way(sets, _bounds(owner, kind, wanted), wanted, _Matching(owner, wanted)), wanted.get("limit"))
+
+    def _way(self, sets: Sequence[_Set], bounds: tuple[int, ...], wanted: Wanted, matching: _Matching) -> Iterator[Row]:
+        few = self._fewest(sets, FEW)
+        if few is not None:
+            return filter(matching, self._of_resources(few, bounds, wanted))
+        walked = iter(self._walk(sql.IN_ORDER + _direction(wanted), bounds))
+        if not sets:
+            return filter(matching, walked)
+        limit = wanted.get("limit")
+        patience = _PATIENCE * (limit or FEW)
+        tried = list(islice(walked, patience))
+        page = list(filter(matching, tried))
+        if len(tried) == patience and (limit is None or len(page) < limit):
+            rare = self._fewest(sets, RARE)
+            if rare is not None:
+                return filter(matching, self._of_resources(rare, bounds, wanted))
+        return chain(page, filter(matching, walked))
+
+    def _of_resources(self, chosen: _Set, bounds: tuple[int, ...], wanted: Wanted) -> Iterable[Row]:
+        return self._connection.execute(sql.OF_RESOURCES.format(chosen[0]) + _direction(wanted), (*chosen[1], *bounds))
+
+    def _set(self, kind: int, type: str, term: _Term) -> _Set:
+        """A query for the resources of which somebody's head has the term, and its parameters."""
+        if term.parameter == "_id":
+            return sql.WITH_ID.format(_marks(term.values)), (*term.values, kind)
+        word = self._words(f"{type}.{term.parameter}")
+        if not term.beginnings:
+            return sql.WITH_TERM.format(_marks(term.values)), (word, *map(indexed, term.values))
+        between = [bound for value in term.values for bound in (value, value + _LAST)]
+        return sql.WITH_BEGINNING.format(" OR ".join([sql.BEGINNING] * len(term.values))), (word, *between)
+
+    def _fewest(self, sets: Sequence[_Set], most: int) -> _Set | None:
+        """The smallest set, if none is larger than `most`; counted no further."""
+        best, least = None, most + 1
+        for subquery, values in sets:
+            count = self._connection.execute(sql.COUNT_FOUND.format(subquery), (*values, least)).fetchone()[0]
+            if count < least:
+                best, least = (subquery, values), count
+        return best
+
+
+class _Term(NamedTuple):
+    parameter: str
+    values: Sequence[str]
+    beginnings: bool
+
+
+def _terms(wanted: Wanted) -> Iterator[_Term]:
+    yield from (_Term(parameter, values, False) for parameter, values in wanted.get("terms", ()))
+    yield from (_Term(parameter, values, True) for parameter, values in wanted.get("beginnings", ()))
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _direction(wanted: Wanted) -> str:
+    return " DESC" if wanted.get("newest_first") else ""
+
+
+def _bounds(owner: int, kind: int, wanted: Wanted) -> tuple[int, ...]:
+    """What a page goes on from bounds it on the side from which it comes."""
+    after, updated_after, updated_before = wanted.get("after"), wanted.get("updated_after"), wanted.get("updated_before")
+    lower = -1 if updated_after is None else updated_after
+    upper = _FOREVER if updated_before is None else updated_before
+    if after is not None:
+        lower, upper = (lower, min(upper, after)) if wanted.get("newest_first") else (max(lower, after), upper)
+    return owner, kind, lower, upper
+
+
+class _Matching:
+    """Does the recipient's own head have every term? The index only says that somebody's has. A head's terms are a line of JSON, and a term stands in
+    it byte for byte: looking for these is several times quicker than reading it."""
+
+    def __init__(self, owner: int, wanted: Wanted) -> None:
+        self._owner, self._partition = owner, wanted.get("partition")
+        self._ids = [frozenset(values) for parameter, values in wanted.get("terms", ()) if parameter == "_id"]
+        self._needles = [[_needle(term, value) for value in term.values] for term in _terms(wanted) if term.parameter != "_id"]
+
+    def __call__(self, row: Row) -> bool:
+        _, id, *_, partition, heads, terms = row
+        if self._partition is not None and partition != self._partition:
+            return False
+        if not all(id in ids for ids in self._ids):
+            return False
+        if not self._needles:
+            return True
+        line = terms if b"\n" not in terms else unpack_heads(heads, terms)[self._owner].terms
+        return all(any(needle in line for needle in needles) for needles in self._needles)
+
+
+def _needle(term: _Term, value: str) -> bytes:
+    packed = orjson.dumps([term.parameter, value])
+    return packed[:-2] if term.beginnings else packed
