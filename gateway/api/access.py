@@ -24,6 +24,8 @@ Json = dict[str, Any]
 
 _AT_ONCE = 100
 """Versions that are read at once."""
+_CHUNK = 500
+"""Transitions that are looked at at once where one patient's are wanted."""
 
 
 class Seen(NamedTuple):
@@ -162,9 +164,18 @@ class View:
         """A transition, also a withdrawn one (`body` None)."""
         return self._reader.transition(self.recipient, id)
 
-    def feed(self, after: int, limit: int) -> list[TransitionRow]:
-        """Transitions whose last change that this recipient may see lies after a position."""
-        return self._reader.feed(self.recipient, after, limit)
+    def feed(self, after: int, limit: int, patient: str = "") -> list[TransitionRow]:
+        """Transitions whose last change that this recipient may see lies after a position; of one patient ("Patient/…") those still there."""
+        if not patient:
+            return self._reader.feed(self.recipient, after, limit)
+        kept: list[TransitionRow] = []
+        while len(kept) < limit:
+            rows = self._reader.feed(self.recipient, after, _CHUNK)
+            kept += [row for row in rows if row.body is not None and orjson.loads(row.body).get("patient") == patient]
+            if len(rows) < _CHUNK:
+                break
+            after = rows[-1].position
+        return kept[:limit]
 
 
 def _pages(ask: Callable[[int | None], list[Version]], below: int | None, mark: Callable[[Version], int]) -> Iterator[Version]:

@@ -11,10 +11,10 @@ import orjson
 
 from gateway.api.answers import Answer
 from gateway.api.feed import FeedAnswer
-from gateway.api.grants import grant
+from gateway.api.grants import patient_of
 from gateway.api.requests import Call, check_content_type
 from gateway.api.services import Services
-from gateway.errors import Forbidden, Malformed
+from gateway.errors import Forbidden, Malformed, NotFound
 from gateway.fhir.parsing import parse_json
 from gateway.pipeline.deciding import decision
 from gateway.privacy.audit import TRANSITION, Shown
@@ -29,10 +29,12 @@ DECIDERS = ("coordinator", "operator")
 async def decide(services: Services, caller: Caller, call: Call) -> Answer:
     """Take a decision; the answer is the transition as it then is. Raises Forbidden, Malformed, NotFound, Invalid."""
     only_deciders(caller)
-    grant(caller, "Task", "u")
+    patient = patient_of(caller, "Task", "u")
     said, transition = json_object(call), call.path[1]
     with services.store.reading() as reader:
-        asked = decision(reader, transition, said, caller.client, services.agencies)
+        asked = decision(reader, transition, said, caller.name, services.agencies)
+    if patient and asked.patient != patient:
+        raise NotFound("There is no such transition")
     if asked.received is not None:
         await asyncio.wrap_future(services.journey.submit(asked.received))
     with services.store.reading() as reader:

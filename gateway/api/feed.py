@@ -17,7 +17,7 @@ import orjson
 from gateway.api import cursor
 from gateway.api.access import View, view
 from gateway.api.answers import Answer
-from gateway.api.grants import grant
+from gateway.api.grants import patient_of
 from gateway.api.requests import Call
 from gateway.api.services import Services
 from gateway.errors import Malformed, Unauthorized
@@ -38,7 +38,7 @@ class FeedAnswer(Answer):
 
 async def transitions(services: Services, caller: Caller, call: Call) -> Answer:
     """What is new behind the cursor; with `wait`, as soon as there is something, or when the seconds are over."""
-    grant(caller, "Task", "r")
+    patient = patient_of(caller, "Task", "r")
     asked = dict(call.parameters)
     unknown = set(asked) - {"cursor", "wait", "limit"}
     if unknown:
@@ -47,7 +47,7 @@ async def transitions(services: Services, caller: Caller, call: Call) -> Answer:
     after = cursor.read(services.key, _PURPOSE, caller.recipient, given) if given else 0
     limit = min(_number(asked, "limit", _DEFAULT) or _DEFAULT, services.limits.page)
     wait = min(_number(asked, "wait", 0), services.limits.wait)
-    rows = await _rows(services, caller, after, limit, wait)
+    rows = await _rows(services, caller, patient, after, limit, wait)
     if wait and services.authenticate(call.header("authorization")).recipient != caller.recipient:  # who was revoked meanwhile is told nothing more
         raise Unauthorized("The access token reads another view by now", advice="Ask again.")
     position = rows[-1].position if rows else after
@@ -58,15 +58,15 @@ async def transitions(services: Services, caller: Caller, call: Call) -> Answer:
     return FeedAnswer(_body(rows, moved), headers=headers, shown=_shown(services, caller, rows) if rows else None)
 
 
-async def _rows(services: Services, caller: Caller, after: int, limit: int, wait: float) -> list[TransitionRow]:
+async def _rows(services: Services, caller: Caller, patient: str, after: int, limit: int, wait: float) -> list[TransitionRow]:
     if not wait:
         with view(services.store, caller.recipient) as look:
-            return look.feed(after, limit)
+            return look.feed(after, limit, patient)
     until = time.monotonic() + wait
     with services.changes.watch() as watch:
         while True:
             with view(services.store, caller.recipient) as look:
-                rows = look.feed(after, limit)
+                rows = look.feed(after, limit, patient)
             left = until - time.monotonic()
             if rows or left <= 0 or not await watch.wait(left):
                 return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from gateway.errors import Forbidden
 from gateway.fhir import compartment, search
 from gateway.smart.access import Caller, require
 from gateway.smart.scopes import COMPARTMENT, Constraint, Interaction
@@ -54,3 +55,14 @@ class Grant(NamedTuple):
 def grant(caller: Caller, type: str, interaction: Interaction) -> Grant:
     """Leave for the interaction. Raises Forbidden where no scope opens it."""
     return Grant(type, require(caller, type, interaction))
+
+
+def patient_of(caller: Caller, type: str, interaction: Interaction) -> str:
+    """Leave for what is no FHIR resource, but tells of resources of this type: the one Patient ("Patient/…") that it is for, "" for everything.
+    Raises Forbidden, also where the scope has a constraint: nobody could hold what is asked for against it."""
+    leave = grant(caller, type, interaction)
+    if leave.whole:
+        return ""
+    if leave.constraints == (((COMPARTMENT, caller.patient),),):
+        return caller.patient
+    raise Forbidden("the access token's scope has a constraint that cannot be kept here", advice="Ask for it without one.")

@@ -14,7 +14,7 @@ import orjson
 from gateway.api.answers import Answer
 from gateway.api.decisions import json_object, only_deciders
 from gateway.api.feed import FeedAnswer
-from gateway.api.grants import grant
+from gateway.api.grants import patient_of
 from gateway.api.requests import Call
 from gateway.api.services import Services
 from gateway.errors import Forbidden, NotFound
@@ -25,13 +25,14 @@ from gateway.smart.access import Caller
 
 async def opening(services: Services, caller: Caller, call: Call) -> Answer:
     """The opening as it stands; with PUT, as it stands from now on. Raises Forbidden, NotFound, Malformed, Invalid."""
+    if patient_of(caller, "Task", "u" if call.method == "PUT" else "r"):
+        raise Forbidden("this app keeps to one client", advice="Openings are the agency's.")
     agency = _agency(services, caller, call)
-    grant(caller, "Task", "u" if call.method == "PUT" else "r")
     wanted = opening_of(json_object(call)) if call.method == "PUT" else None
     with services.store.reading() as reader:
         standing = opening_now(reader, agency)
     if wanted is not None and wanted != standing:
-        await asyncio.wrap_future(services.journey.submit(opening_input(agency, wanted, caller.client)))
+        await asyncio.wrap_future(services.journey.submit(opening_input(agency, wanted, caller.name)))
     return FeedAnswer(orjson.dumps({"agency": agency, **opening_json(wanted or standing)}))
 
 

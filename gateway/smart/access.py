@@ -16,6 +16,7 @@ from fastapi import Request
 
 from gateway.errors import Forbidden, Unauthorized
 from gateway.fhir import compartment
+from gateway.smart import apps
 from gateway.smart.scopes import COMPARTMENT, Constraint, Context, Interaction, Scope, allows, parse
 from gateway.store.app_grants import GrantRow
 from gateway.store.interface import ALL, ClientRow, Credentials, TokenRow
@@ -43,6 +44,11 @@ class Caller:
     def recipient(self) -> str:
         """Whose view of the records this caller reads. Raises Forbidden for a role that reads none."""
         return recipient(self.role, self.organization)
+
+    @property
+    def name(self) -> str:
+        """Who asks, as people are told of it."""
+        return f"{self.user} by {self.client}" if self.user else self.client
 
     def is_own(self, type: str, id: str) -> bool:
         """Whether this is the resource of the user, which an app may read that was let know who the user is."""
@@ -80,7 +86,7 @@ def authenticate(authorization: str | None, credentials: Credentials, now: float
     if not token.grant:
         return Caller(client.id, client.role, client.organization, parse(token.scopes), client.feeds, token.expires)
     held = standing(credentials, token.grant, now)
-    if held is None:
+    if held is None or not apps.may_use(client, held[1]):  # the user may have another role by now
         raise _ended()
     return _for_user(client, token, *held)
 

@@ -45,7 +45,8 @@ def router(entrance: Entrance) -> APIRouter:
         except OAuth2Error as error:
             return told(error, posted=request.method == "POST")
         except GatewayError as error:
-            return page("refused.html", error.status, reason=error.message, advice=error.advice)
+            status = 400 if isinstance(error, Invalid) else error.status  # to a browser, a request that breaks a rule is a bad one
+            return page("refused.html", status, reason=error.message, advice=error.advice)
 
     async def asked(request: HttpRequest) -> Response:
         async def pairs() -> forms.Pairs:
@@ -104,7 +105,7 @@ def _too_old(asked: Asked, who: LoggedIn, now: int) -> bool:
 def _login_page(entrance: Entrance, request: HttpRequest, asked: Asked, refusal: str = "", status: int = 200) -> Response:
     cookie = request.cookies.get(logins.FORM_COOKIE) or access.new_token()
     token = logins.form_token(entrance.key, cookie, LOGIN, asked.text)
-    answer = page("login.html", status, asked=asked, token=token, refusal=refusal)
+    answer = page("login.html", status, asked=asked, token=token, refusal=refusal, upstream=entrance.upstream)
     entrance.set_cookie(answer, logins.FORM_COOKIE, cookie, lax=False)
     return answer
 

@@ -25,7 +25,6 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",  # without it, browsers say of our own forms that they come from nowhere
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
 }
 _POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 
@@ -44,6 +43,7 @@ class Entrance:
     clock: Callable[[], float]
     audit: Audit
     throttle: Throttle
+    upstream: str = ""  # what the provider is called at which people log in as well, "" for none
     secure: bool = True  # the gateway is reached over https: cookies must not travel otherwise
 
     @property

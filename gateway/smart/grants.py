@@ -22,7 +22,7 @@ from authlib.oauth2.rfc6749 import (
 from joserfc.util import urlsafe_b64encode
 
 from gateway.errors import Invalid
-from gateway.smart import access, scopes
+from gateway.smart import access, apps, scopes
 from gateway.smart.authentication import ASSERTION, PUBLIC, SECRET
 from gateway.store.app_grants import GrantRow
 from gateway.store.users import UserRow
@@ -81,7 +81,8 @@ class _ForUsers:
     def hold(self, grant_id: str) -> None:
         """The grant behind what was presented, if it stands and is this client's; else invalid_grant, the same for every reason."""
         held = access.standing(self.server.credentials, grant_id, self.server.clock())
-        if held is None or held[0].client != self.request.client.row.id:
+        client = self.request.client.row
+        if held is None or held[0].client != client.id or not apps.may_use(client, held[1]):
             raise InvalidGrantError()
         self.held = held
 
