@@ -8,11 +8,14 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway import __version__
-from gateway.errors import Forbidden, Unavailable
+from gateway.errors import Forbidden, Unavailable, Usage
 from gateway.listening import acknowledgement_mode, tls
+from gateway.pipeline.own import put_own_resources
 from gateway.records.times import moment
 
 if TYPE_CHECKING:
@@ -21,7 +24,10 @@ if TYPE_CHECKING:
     from gateway.api.services import Services
     from gateway.api.traffic import Bounds
     from gateway.instance import Gateway
-    from gateway.settings import HttpSettings
+    from gateway.sections import HttpSettings, UpstreamSettings
+    from gateway.smart.upstream import Provider
+    from gateway.store.interface import Writer
+    from gateway.store.users import UserRow
 
 
 def application(gateway: Gateway) -> FastAPI:
@@ -38,6 +44,7 @@ def application(gateway: Gateway) -> FastAPI:
     from gateway.smart.cors import Origins
     from gateway.subscriptions import routes as subscriptions
     from gateway.web import pages
+    from gateway.web.launching import Launcher
 
     store, settings = gateway.store, gateway.settings
     traffic = Traffic(bounds_of(settings.http))
@@ -66,6 +73,7 @@ def application(gateway: Gateway) -> FastAPI:
         agencies={each.id: each.name for each in settings.agency},
         submit=gateway.journey.submit,
         secure=gateway.base_url.startswith("https:"),
+        launcher=Launcher(store, services.fhir_url),
     )
     services.registry.register(FeedMetrics(gateway.feed_states))
     app = FastAPI(title="Care-transition gateway", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
@@ -86,7 +94,7 @@ def authorization_server(gateway: Gateway) -> APIRouter:
     """The authorization server: discovery, keys, the endpoints that clients ask, and the pages where people let apps in."""
     from fastapi import APIRouter
 
-    from gateway.smart import authorize, discovery, endpoints, entrance, registration, signing
+    from gateway.smart import authorize, discovery, endpoints, entrance, registration, signing, upstream_pages
     from gateway.smart.identity import Issuer
     from gateway.smart.jwks import KeySets
     from gateway.smart.throttle import Throttle
@@ -101,6 +109,7 @@ def authorization_server(gateway: Gateway) -> APIRouter:
         clock=time.time,
         audit=gateway.trail.add,
         throttle=Throttle(entrance.FAILURES, entrance.WINDOW, time.time),
+        upstream=gateway.settings.smart.upstream.name if gateway.settings.smart.upstream else "",
         secure=url.startswith("https:"),
     )
     routes = APIRouter()
@@ -111,7 +120,32 @@ def authorization_server(gateway: Gateway) -> APIRouter:
     routes.include_router(signing.router(signer))
     routes.include_router(endpoints.router(store.credentials, base_url=url, clock=time.time, key_sets=KeySets(time.time), issuer=issuer))
     routes.include_router(authorize.router(pages))
+    if gateway.settings.smart.upstream is not None:
+        provider = upstream_of(gateway.settings.smart.upstream, url, store.installation_key())
+        routes.include_router(upstream_pages.router(pages, provider, lambda user: gateway.journey.run(partial(_put_practitioner, gateway, user))))
     return routes
+
+
+def upstream_of(settings: UpstreamSettings, base_url: str, key: bytes) -> Provider:
+    """The OpenID provider at which people log in. Raises Usage where its secret cannot be read."""
+    from gateway.smart.outbound import Reach
+    from gateway.smart.upstream import Provider, Rule, Upstream
+    from gateway.smart.upstream_pages import CALLBACK
+
+    try:
+        secret = Path(settings.client_secret_file).read_text("utf-8").strip()
+    except (OSError, ValueError):
+        secret = ""
+    if not secret:
+        raise Usage("smart.upstream's client_secret_file cannot be read, or is empty", location=Path(settings.client_secret_file).name)
+    rules = tuple(Rule(each.claim, each.value, each.role, each.organization) for each in settings.user)
+    upstream = Upstream(settings.issuer, settings.client_id, secret, settings.name, rules, settings.scope)
+    reach = Reach(loopback=settings.issuer.startswith("http:"), private=True)  # it is the operator's own, not an address that a client chose
+    return Provider(upstream, base_url + CALLBACK, key, time.time, reach)
+
+
+def _put_practitioner(gateway: Gateway, user: UserRow, writer: Writer, now: int) -> None:
+    put_own_resources(writer, gateway.configuration, [user])
 
 
 def bounds_of(settings: HttpSettings) -> Bounds:

@@ -81,8 +81,9 @@ def statement(base_url: str, offers: Iterable[Offer]) -> Json:
 
 
 def _security(base_url: str) -> Json:
-    """SMART's older clients find the token endpoint here alone."""
+    """SMART's older clients find the endpoints here alone."""
     uris = [
+        {"url": "authorize", "valueUri": f"{base_url}{discovery.AUTHORIZE}"},
         {"url": "token", "valueUri": discovery.token_url(base_url)},
         {"url": "introspect", "valueUri": f"{base_url}{discovery.INTROSPECT}"},
         {"url": "revoke", "valueUri": f"{base_url}{discovery.REVOKE}"},

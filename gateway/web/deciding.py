@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import orjson
 from fastapi import Request
@@ -13,6 +13,7 @@ from fastapi import Request
 from gateway.mappings.decisions import MEMBERS
 from gateway.pipeline.deciding import decisions
 from gateway.records.times import instant, iso
+from gateway.smart.forms import is_same_origin
 from gateway.store.interface import ALL, Reader
 from gateway.web.session import Session
 from gateway.web.wording import CLOSED_AS, moment_words
@@ -115,11 +116,4 @@ def said_in(form: Mapping[str, str]) -> dict[str, str]:
 
 def is_ours(request: Request, form: Mapping[str, str], session: Session) -> bool:
     """Whether the form was on this session's own page: by its token, and by what the browser says of where it comes from."""
-    return _is_same_origin(request) and hmac.compare_digest(form.get("token", "").encode("utf-8", "surrogatepass"), session.token.encode())
-
-
-def _is_same_origin(request: Request) -> bool:
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    if site is not None:
-        return site == "same-origin"
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    return is_same_origin(request) and hmac.compare_digest(form.get("token", "").encode("utf-8", "surrogatepass"), session.token.encode())

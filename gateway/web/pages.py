@@ -25,6 +25,7 @@ from gateway.privacy.audit import INPUT, TRANSITION, Audit, Disclosure, Shown
 from gateway.records.times import microseconds, moment
 from gateway.store.interface import ALL, Filter, Input, Store
 from gateway.web.deciding import is_ours, offer, read_form, said_in
+from gateway.web.launching import Launcher, policy
 from gateway.web.session import COOKIE, SESSION_LASTS, Session, Sessions
 from gateway.web.wording import entry, moment_words
 
@@ -64,6 +65,7 @@ class Services:
     agencies: Mapping[str, str]
     submit: Callable[[Received], Future[Outcome]]
     secure: bool = False  # the gateway is reached over https: the cookie must not travel otherwise
+    launcher: Launcher | None = None  # opens apps with a client in context
 
 
 def pages(services: Services) -> APIRouter:
@@ -98,6 +100,10 @@ def pages(services: Services) -> APIRouter:
     @router.post("/worklist/{transition_id}")
     async def decide(request: Request, transition_id: str) -> Response:
         return await _decide(services, request, transition_id)
+
+    @router.post("/worklist/{transition_id}/launch")
+    async def launch(request: Request, transition_id: str) -> Response:
+        return await _launch(services, request, transition_id)
 
     @router.get("/console")
     def console(
@@ -172,8 +178,10 @@ def _transition(services: Services, session: Session, transition_id: str, refusa
         return Page(_page("withdrawn.html", status, id=row.id, decide=decide), _transitions([(row.id, body)]))
     times = {key: moment_words(body.get(key)) for key in ("admitted", "discharged", "expected_discharge")}
     evidence = [(item["text"], item.get("reference") or "") for item in body["follow_up"].get("evidence") or ()]
-    shown = entry(body, services.now(), services.agencies)
-    return Page(_page("transition.html", status, entry=shown, times=times, evidence=evidence, decide=decide), _transitions([(row.id, body)]))
+    shown, apps = entry(body, services.now(), services.agencies), services.launcher.offered() if services.launcher else []
+    made = _page("transition.html", status, entry=shown, times=times, evidence=evidence, decide=decide, apps=apps)
+    made.headers["Content-Security-Policy"] = policy(HEADERS["Content-Security-Policy"], apps)
+    return Page(made, _transitions([(row.id, body)]))
 
 
 async def _decide(services: Services, request: Request, transition_id: str) -> Response:
@@ -198,6 +206,22 @@ async def _decide(services: Services, request: Request, transition_id: str) -> R
     except Unavailable:
         return _page("busy.html", 503)
     return RedirectResponse(f"/worklist/{transition_id}", status_code=303, headers=HEADERS)
+
+
+async def _launch(services: Services, request: Request, transition_id: str) -> Response:
+    """Open an app with the client of a transition. Who logs in to it must be allowed to see that client."""
+    session = services.sessions.session(request.cookies.get(COOKIE))
+    if session is None:
+        return _closed("Nobody is signed in here.")
+    form = await read_form(request)
+    if not is_ours(request, form, session):
+        return _page("refused.html", 403)
+    launcher = services.launcher
+    url = await asyncio.to_thread(launcher.begin, transition_id, form.get("app", "")) if launcher else None
+    if launcher is None or url is None:
+        return _page("missing.html", 404, what="app")
+    headers = {**HEADERS, "Content-Security-Policy": policy(HEADERS["Content-Security-Policy"], launcher.offered())}
+    return Response(status_code=303, headers={**headers, "Location": url})
 
 
 @dataclass(frozen=True, slots=True)
