@@ -50,6 +50,9 @@ CALLERS = {
     "deleter": Caller("deleter", "agency", "river", scopes("system/Appointment.d"), (), 0),
     "coordinator": Caller("desk", "coordinator", "county", scopes("system/*.rs system/Task.u system/Consent.cu"), (), 0),
     "reader": Caller("reader", "coordinator", "county", scopes("system/*.rs"), (), 0),
+    "all-coordinator": Caller("all-c", "coordinator", "county", scopes("system/*.cruds"), (), 0),
+    "all-operator": Caller("all-o", "operator", "county", scopes("system/*.cruds"), (), 0),
+    "all-hospital": Caller("all-h", "hospital", "st-mary", scopes("system/*.cruds"), ("st-mary",), 0),
     "hospital": Caller("st-mary", "hospital", "st-mary", scopes("system/Bundle.c"), ("st-mary",), 0),
     "two-feeds": Caller("two", "hospital", "two", scopes("system/Bundle.c"), ("one", "two"), 0),
 }
