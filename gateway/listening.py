@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from gateway.er7.reader import Message
 from gateway.errors import Unavailable, Usage
 from gateway.mappings.feeds.profile import FeedProfile, match
-from gateway.settings import HttpSettings, MllpSettings, address
+from gateway.sections import HttpSettings, MllpSettings
+from gateway.settings import address
 
 if TYPE_CHECKING:
     from gateway.pipeline import Journey

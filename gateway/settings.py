@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from gateway.errors import Usage
@@ -19,106 +19,19 @@ from gateway.mappings.care.policy import read as read_policy
 from gateway.mappings.feeds.problem import Problem, nearest
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.mappings.feeds.reading import alike, read
+from gateway.sections import (
+    SECTIONS,
+    AgencySettings,
+    CareSettings,
+    HttpSettings,
+    JourneySettings,
+    MllpSettings,
+    SmartSettings,
+    StoreSettings,
+    SubscriptionSettings,
+)
 from gateway.toml_files import TomlFile, dotted, read_file
-from transitions.policy import Agency, Policy
-
-RESERVED = ("coordinator", "gateway")
-"""Organizations that no agency can be: the coordinator's queue, and the gateway's own."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class StoreSettings(_Section):
-    """Where records are kept: SQLite in the data directory unless a URL says otherwise."""
-
-    url: str = ""
-
-
-class JourneySettings(_Section):
-    """How many processes work messages out ahead of the writer; unless said, one fewer than there are processors, and four at most."""
-
-    processes: int | None = Field(default=None, ge=0, le=64)
-
-    def ahead(self) -> int:
-        """The number of processes."""
-        return min(4, len(os.sched_getaffinity(0)) - 1) if self.processes is None else self.processes
-
-
-class HttpSettings(_Section):
-    """Where HTTP listens, what links call it, and what it takes at most, in each process. A rate is in requests a second, and 0 is without limit."""
-
-    listen: str = "127.0.0.1:8080"
-    base_url: str = ""
-    tls_certificate: str = ""
-    tls_key: str = ""
-    tls_client_ca: str = ""
-    max_body: int = Field(default=16 * 1024 * 1024, gt=0)
-    client_rate: float = Field(default=500, ge=0)
-    client_burst: int = Field(default=5_000, gt=0)
-    address_rate: float = Field(default=50, ge=0)
-    address_burst: int = Field(default=500, gt=0)
-    max_requests: int = Field(default=1_000, gt=0)
-    max_client_requests: int = Field(default=100, gt=0)
-    max_connections: int = Field(default=2_000, gt=0)
-    trusted_proxies: list[str] = ["127.0.0.1", "::1"]
-
-
-class MllpSettings(_Section):
-    """Where MLLP listens."""
-
-    listen: str = "127.0.0.1:2575"
-    max_frame: int = Field(default=16 * 1024 * 1024, gt=0)
-    tls_certificate: str = ""
-    tls_key: str = ""
-    tls_client_ca: str = ""
-
-
-class SmartSettings(_Section):
-    """Who comes in through SMART: whether whoever is invited may register a client (`gateway clients invite`)."""
-
-    registration: Literal["closed", "token"] = "closed"
-
-
-class CareSettings(_Section):
-    """What is planned for whom: the care policy that the gateway ships, or a file of one's own."""
-
-    policy: str = ""
-
-
-class SubscriptionSettings(_Section):
-    """How subscribers are notified: how far endpoints may lie, how long a dead one is tried, and how long events are kept."""
-
-    loopback: bool = False  # endpoints on this machine, also without https: for development
-    private: bool = False  # endpoints in private networks
-    give_up_hours: float = Field(default=72, gt=0)
-    keep_days: float = Field(default=30, gt=0)
-
-
-class AgencySettings(_Section):
-    """A community agency and whom it serves."""
-
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")
-    name: str
-    postal_codes: list[str] = []
-    counties: list[str] = []
-    youngest: int | None = Field(default=None, ge=0)
-    oldest: int | None = Field(default=None, ge=0)
-    payers: list[str] = []
-    languages: list[str] = []
-
-    @field_validator("id")
-    @classmethod
-    def _not_reserved(cls, value: str) -> str:
-        if value in RESERVED:
-            raise ValueError("is reserved for the coordinator's queue, or for the gateway itself")
-        return value
-
-    def agency(self) -> Agency:
-        """The agency as routing knows it."""
-        lists = {name: tuple(getattr(self, name)) for name in ("postal_codes", "counties", "payers", "languages")}
-        return Agency(id=self.id, name=self.name, ages=(self.youngest, self.oldest), **lists)
+from transitions.policy import Policy
 
 
 class Settings(BaseSettings):
@@ -207,8 +120,11 @@ def load(path: Path | None) -> Settings:
         if settings.care.policy:
             settings.care.policy = str(path.parent / settings.care.policy)
             settings.care_policy()
+        if settings.smart.upstream is not None:
+            settings.smart.upstream.client_secret_file = str(path.parent / settings.smart.upstream.client_secret_file)
     _profiles(settings.feed, feeds if settings.feed == said.get("feed") else ())
     _check_agencies(settings, main)
+    _check_upstream(settings, main)
     return settings
 
 
@@ -284,6 +200,17 @@ def _check_agencies(settings: Settings, file: TomlFile) -> None:
             )
 
 
+def _check_upstream(settings: Settings, file: TomlFile) -> None:
+    agencies = {each.id for each in settings.agency}
+    for number, each in enumerate(settings.smart.upstream.user if settings.smart.upstream else []):
+        if (each.role == "agency" and each.organization not in agencies) or (each.role == "hospital" and not each.organization):
+            raise Usage(
+                "the configuration's smart.upstream.user names no organization that there is",
+                location=file.where(["smart", "upstream", "user", number]),
+                advice="Write organization = the id of an [[agency]], or the hospital's.",
+            )
+
+
 _WORDS = {
     "string_type": "must be a text",
     "list_type": "must be a list of tables: write [[double brackets]]",
@@ -296,6 +223,8 @@ _WORDS = {
     "float_type": "must be a number",
     "float_parsing": "must be a number",
     "missing": "is missing",
+    "string_too_short": "must not be empty",
+    "string_too_long": "is too long",
     "literal_error": "is not one of the words that it may be",
     "string_pattern_mismatch": "must be lower-case letters, digits, dots and dashes",
 }
@@ -323,16 +252,7 @@ def _known_keys(path: tuple[int | str, ...]) -> list[str]:
     """The keys beside the one at `path`."""
     if len(path) == 1:
         return list(Settings.model_fields)
-    sections: dict[str, type[_Section]] = {
-        "store": StoreSettings,
-        "http": HttpSettings,
-        "mllp": MllpSettings,
-        "smart": SmartSettings,
-        "care": CareSettings,
-        "subscriptions": SubscriptionSettings,
-        "agency": AgencySettings,
-    }
-    return list(sections[str(path[0])].model_fields)
+    return list(SECTIONS[tuple(part for part in path[:-1] if isinstance(part, str))].model_fields)
 
 
 def address(listen: str) -> tuple[str, int]:

@@ -142,7 +142,7 @@ def _password(file: Path | None, generate: bool) -> str:
 
 
 def _known(users: Users, name: str) -> UserRow:
-    user = users.named(name.strip().lower())
+    user = users.named(name) or users.named(name.strip().lower())  # a name of another provider's keeps its capitals
     if user is None or user.revoked is not None:
         raise _unknown()
     return user

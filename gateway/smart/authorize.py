@@ -26,7 +26,7 @@ from gateway.privacy.audit import Shown
 from gateway.smart import access, apps, authorization, forms, launches, logins, patients, users, words
 from gateway.smart.authorization import Asked
 from gateway.smart.discovery import AUTHORIZE
-from gateway.smart.entrance import Entrance, page, redirected, told
+from gateway.smart.entrance import Entrance, page, redirected, refused, told
 from gateway.smart.logins import LoggedIn
 from gateway.smart.patients import Found
 
@@ -45,8 +45,7 @@ def router(entrance: Entrance) -> APIRouter:
         except OAuth2Error as error:
             return told(error, posted=request.method == "POST")
         except GatewayError as error:
-            status = 400 if isinstance(error, Invalid) else error.status  # to a browser, a request that breaks a rule is a bad one
-            return page("refused.html", status, reason=error.message, advice=error.advice)
+            return refused(error)
 
     async def asked(request: HttpRequest) -> Response:
         async def pairs() -> forms.Pairs:

@@ -12,6 +12,7 @@ from fastapi import Request as HttpRequest
 from fastapi import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from gateway.errors import GatewayError, Invalid
 from gateway.privacy.audit import Audit, Disclosure, Shown
 from gateway.smart import apps, logins
 from gateway.smart.authorization import Asked
@@ -93,6 +94,15 @@ def told(error: OAuth2Error, *, posted: bool = False) -> Response:
         return page("refused.html", 400, reason=error.get_error_description() or "the request cannot be read", advice="")
     _, _, headers = error()
     return Response(status_code=303 if posted else 302, headers={**_headers(None), **dict(headers)})
+
+
+def refused(error: GatewayError) -> Response:
+    """A failure, to the user."""
+    status = 400 if isinstance(error, Invalid) else error.status  # to a browser, a request that breaks a rule is a bad one
+    answer = page("refused.html", status, reason=error.message, advice=error.advice)
+    if error.wait:
+        answer.headers["Retry-After"] = str(error.wait)
+    return answer
 
 
 def _headers(asked: Asked | None) -> dict[str, str]:

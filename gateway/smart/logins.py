@@ -25,10 +25,10 @@ class LoggedIn(NamedTuple):
     cookie: str
 
 
-def begin(users: Users, user: UserRow, now: float) -> str:
-    """Log a user in; the value of the cookie."""
+def begin(users: Users, user: UserRow, now: float, at: float | None = None) -> str:
+    """Log a user in, who has proved who it is now, or at another provider before; the value of the cookie."""
     cookie = secrets.token_urlsafe(32)
-    users.log_in(LoginRow(access.digest(cookie), user.id, int(now), int(now) + LASTS))
+    users.log_in(LoginRow(access.digest(cookie), user.id, int(now if at is None else at), int(now) + LASTS))
     return cookie
 
 

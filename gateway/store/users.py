@@ -41,6 +41,7 @@ _USERS = f"SELECT {_USER} FROM account ORDER BY name"  # noqa: S608
 _USER_OF_ID = f"SELECT {_USER} FROM account WHERE id = ?"  # noqa: S608
 _USER_OF_NAME = f"SELECT {_USER} FROM account WHERE name = ?"  # noqa: S608
 _REVOKE_USER = "UPDATE account SET revoked = ? WHERE id = ? AND revoked IS NULL"
+_KEEP_USER = "UPDATE account SET full_name = ?, role = ?, organization = ? WHERE id = ?"
 _SET_PASSWORD = "UPDATE account SET password = ? WHERE id = ?"  # noqa: S105
 _ADD_LOGIN = "INSERT INTO login (digest, account, at, expires) VALUES (?, ?, ?, ?)"
 _LOGIN = "SELECT digest, account, at, expires FROM login WHERE digest = ?"
@@ -62,6 +63,15 @@ class Users:
                 return False
             connection.execute(_ADD_USER, user)
         return True
+
+    def keep(self, user: UserRow) -> UserRow | None:
+        """The account of this id, added or with this full name, role and organization; None where another has its name."""
+        with self._writing() as connection:
+            connection.execute(_KEEP_USER, (user.full_name, user.role, user.organization, user.id))
+            if connection.execute(_USER_OF_ID, (user.id,)).fetchone() is None and connection.execute(_USER_OF_NAME, (user.name,)).fetchone() is None:
+                connection.execute(_ADD_USER, user)
+            row = connection.execute(_USER_OF_ID, (user.id,)).fetchone()
+        return None if row is None else UserRow(*row)
 
     def all(self) -> list[UserRow]:
         """Everybody, by name, the revoked among them."""

@@ -68,6 +68,8 @@ def condition(id: str, whose: str, category: str = "problem-list-item") -> dict[
 class Town:
     """`now` is the wall clock. River has Doe (p1) and Roe (p2), oak has Poe (p3)."""
 
+    upstream = ""  # what the OpenID provider is called at which people log in as well
+
     def __init__(self, made: Bench) -> None:
         self.bench, self.store = made, made.store
         self.now: float = NOW
@@ -110,8 +112,8 @@ class Town:
         services = replace(self.bench.services, authenticate=authenticate, registry=CollectorRegistry())
         app = FastAPI(openapi_url=None)
         self.throttle = Throttle(FAILURES, WINDOW, self.clock)
-        entrance = Entrance(self.store, b"k" * 32, FHIR, self.clock, services.audit, self.throttle)
-        app.include_router(authorize.router(entrance))
+        self.entrance = Entrance(self.store, b"k" * 32, FHIR, self.clock, services.audit, self.throttle, self.upstream)
+        app.include_router(authorize.router(self.entrance))
         issuer, sets = Issuer(BASE, self._sign), KeySets(self.clock)
         app.include_router(endpoints.router(self.store.credentials, base_url=BASE, clock=self.clock, key_sets=sets, issuer=issuer))
         app.include_router(discovery.router(BASE, launch=True))
