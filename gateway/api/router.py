@@ -68,7 +68,9 @@ _WRITES = ((1, "POST"), *((steps, method) for steps in (1, 2) for method in ("PU
 
 async def _interaction(services: Services, caller: Caller, call: Call) -> Answer:
     method, path = "GET" if call.method == "HEAD" else call.method, call.path
-    if path == ("_history",) and method == "GET":
+    if path == ("_history",):
+        if method != "GET":
+            raise HTTPException(405)
         return histories.of_system(services, caller, call)
     if path[0] not in resource_types():
         raise NotFound("There is no such resource type", location="address")

@@ -46,6 +46,7 @@ CALLERS = {
     "river": Caller("river-app", "agency", "river", scopes(AGENCY), (), 0),
     "oak": Caller("oak-app", "agency", "oak", scopes(AGENCY), (), 0),
     "narrow": Caller("narrow", "agency", "river", scopes("system/Task.s"), (), 0),
+    "includer": Caller("includer", "agency", "river", scopes("system/Task.rs system/Patient.r"), (), 0),
     "greedy": Caller("greedy", "agency", "river", scopes("system/*.cruds"), (), 0),
     "deleter": Caller("deleter", "agency", "river", scopes("system/Appointment.d"), (), 0),
     "coordinator": Caller("desk", "coordinator", "county", scopes("system/*.rs system/Task.u system/Consent.cu"), (), 0),
