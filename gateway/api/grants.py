@@ -8,6 +8,7 @@ from gateway.errors import Forbidden
 from gateway.fhir import compartment, search
 from gateway.smart.access import Caller, require
 from gateway.smart.scopes import COMPARTMENT, Constraint, Interaction
+from gateway.store.interface import ALL
 
 Json = dict[str, Any]
 
@@ -55,6 +56,14 @@ class Grant(NamedTuple):
 def grant(caller: Caller, type: str, interaction: Interaction) -> Grant:
     """Leave for the interaction. Raises Forbidden where no scope opens it."""
     return Grant(type, require(caller, type, interaction))
+
+
+def to_read(caller: Caller, type: str, id: str) -> tuple[str, Grant]:
+    """Whose view a resource is read in, and leave. A user's own resource is read by every app that was let know who the user is: no record refers to
+    everybody who logs in, so that it is in no agency's view. Raises Forbidden."""
+    if caller.is_own(type, id):
+        return ALL, Grant(type, ())
+    return caller.recipient, grant(caller, type, "r")
 
 
 def patient_of(caller: Caller, type: str, interaction: Interaction) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.api import answers
 from gateway.api.access import Seen, view
 from gateway.api.answers import Answer
-from gateway.api.grants import Grant, grant
+from gateway.api.grants import Grant, grant, to_read
 from gateway.api.requests import PRESENTATION, Call, is_id
 from gateway.api.services import Services
 from gateway.api.subsets import WHOLE, Subset, read_subset
@@ -16,9 +16,9 @@ from gateway.smart.access import Caller
 def read(services: Services, caller: Caller, call: Call) -> Answer:
     """The newest version of a resource, or the part of it that _summary or _elements asks for."""
     type, id = call.path
-    leave = grant(caller, type, "r")
+    recipient, leave = to_read(caller, type, id)
     subset = _subset(type, call)
-    with view(services.store, caller.recipient) as look:
+    with view(services.store, recipient) as look:
         one = _within(leave, look.read(type, _id(type, id)))
     return answers.unless_matched(call, one._replace(resource=subset.of(one.resource)))
 
