@@ -106,6 +106,8 @@ class Resources:
                     continue
                 resource = self._add(type, id, partition)
             elif resource.partition != partition and body is not None:
+                if resource.partition is None:  # a rebuild: what is indexed may be more, or other, than when it was written
+                    batch.anew.add(resource.id)
                 self._claim(resource, partition)
             recipient = self._recipients.number(name)
             listed.add((resource.id, recipient))
@@ -184,7 +186,7 @@ class Resources:
         digest = batch.digests.get(body)
         if digest is None:
             digest = batch.digests[body] = body_digest(body)
-        if before == digest and callable(terms):
+        if before == digest and callable(terms) and resource.id not in batch.anew:
             return
         packed = _packed(batch, body, terms)
         if before == digest:
@@ -277,13 +279,14 @@ class Resources:
 class _Batch:
     """What one call writes, statement by statement. `everyone` sees all shared resources, whatever refers to them."""
 
-    __slots__ = ("bodies", "changed", "digests", "everyone", "packed", "references", "versions")
+    __slots__ = ("anew", "bodies", "changed", "digests", "everyone", "packed", "references", "versions")
 
     def __init__(self, everyone: int) -> None:
         self.everyone = everyone
         self.digests: dict[bytes, str] = {}
         self.packed: dict[bytes, bytes] = {}  # by body, the terms that follow from it
         self.bodies: list[tuple[int, bytes]] = []
+        self.anew: set[int] = set()  # resources that nobody claimed before
         self.versions: list[tuple[int, int, int, int, int, int | None]] = []
         self.changed: dict[int, Resource] = {}
         self.references: list[tuple[int, str, int]] = []
