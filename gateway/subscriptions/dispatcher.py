@@ -18,7 +18,7 @@ import orjson
 import structlog
 
 from gateway.api.access import view
-from gateway.api.services import Changes
+from gateway.api.services import Changes, Watch
 from gateway.errors import Invalid, Unavailable
 from gateway.pipeline.faults import where
 from gateway.privacy.audit import Audit, Disclosure
@@ -103,13 +103,20 @@ class Dispatcher:
                 except Exception as fault:  # noqa: BLE001 - whatever it was, no subscriber may wait for ever
                     log.error("subscriptions could not be looked at", fault=type(fault).__name__, where=where(fault))
                     pause, watching = IDLE, False
-                waiting = [asyncio.ensure_future(self._woken.wait()), *([asyncio.ensure_future(watch.wait(pause))] if watching else [])]
-                await asyncio.wait(waiting, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-                for one in waiting:
-                    one.cancel()
-                await asyncio.gather(*waiting, return_exceptions=True)
+                await self._rest(watch if watching else None, pause)
                 if watching:
                     await asyncio.sleep(BREATH)
+
+    async def _rest(self, watch: Watch | None, seconds: float) -> None:
+        """Until somebody wakes it, or commits where that is of interest, or the seconds are over."""
+        assert self._woken is not None
+        waiting = [asyncio.ensure_future(self._woken.wait()), *([asyncio.ensure_future(watch.wait(seconds))] if watch is not None else [])]
+        try:
+            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     async def look(self) -> tuple[float, bool]:
         """Count new events and start what is due. How many seconds to wait at most, and whether commits are of interest meanwhile."""
