@@ -22,8 +22,13 @@ from gateway.errors import Invalid
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Host and port to the addresses of the host, as text."""
 
-_TRANSLATED = tuple(ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
-"""IPv6 that carries an IPv4 address inside (NAT64, 6to4, Teredo): reaches it whatever the outer address looks like."""
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out to the public (RFC 4291 section 2.4). Beyond it lie forms that carry an IPv4 address inside: compatible, translated,
+NAT64 (::/96, ::ffff:0:0:0/96, 64:ff9b::/96); they reach it whatever the outer address looks like."""
+_SPECIAL = tuple(ipaddress.ip_network(text) for text in ("2001::/32", "2002::/16", "3fff::/20", "192.0.0.0/24", "192.88.99.0/24"))
+"""Given out, and still not to be reached: Teredo and 6to4 carry IPv4 addresses, too; documentation; protocols' own (RFC 6890), 6to4's relays."""
+_PRIVATE = tuple(ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
+"""RFC 1918, RFC 6598, RFC 4193."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,9 @@ def permitted(address: str, reach: Reach) -> bool:
         return False  # link-local: where clouds keep their machines' credentials
     if found.is_loopback:
         return reach.loopback
-    if isinstance(found, ipaddress.IPv6Address) and any(found in network for network in _TRANSLATED):
-        return False
-    return found.is_global or (reach.private and found.is_private)
+    if any(found in network for network in _PRIVATE):
+        return reach.private
+    return found.is_global and not any(found in network for network in _SPECIAL) and (found.version == 4 or found in _UNICAST)
 
 
 async def resolve(host: str, port: int) -> list[str]:

@@ -193,6 +193,19 @@ def test_packed_answers_are_refused(jwks_host: respx.MockRouter) -> None:
 
 
 INSIDE = ["127.0.0.1", "10.0.0.8", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255"]
+INSIDE += [
+    "192.0.0.8",
+    "192.88.99.1",
+    "198.18.0.1",
+    "192.0.2.1",
+    "::7f00:1",
+    "::ffff:0:7f00:1",
+    "64:ff9b:1::1",
+    "fec0::1",
+    "5f00::1",
+    "3fff::1",
+    "100::1",
+]
 INSIDE += ["::1", "::", "fe80::1", "fd00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.8", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:0:1::1"]
 
 
@@ -217,6 +230,14 @@ def test_a_name_is_resolved_once_for_a_fetch(jwks_host: respx.MockRouter) -> Non
     ask(world)
     assert world.resolved == ["agency.example.org"]
     assert route.calls[0].request.url.host == PUBLIC
+
+
+def test_a_redirect_into_the_network_is_not_followed(jwks_host: respx.MockRouter) -> None:
+    world = world_of()
+    inside = jwks_host.get("http://169.254.169.254/keys").mock(return_value=httpx.Response(200, text=JWKS))
+    serve(jwks_host, "", 302, Location="http://169.254.169.254/keys")
+    assert refused(ask(world))
+    assert inside.call_count == 0
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])

@@ -65,7 +65,6 @@ def checked(token: str, signer: Signer) -> bool:
     return True
 
 
-@on_every_store
 def test_an_id_token_is_signed_by_rs256_and_checked_by_the_published_key() -> None:
     """OpenID Connect Core 1.0 section 15.1: RS256 of every provider. RFC 7517 section 4: kid, alg and use tell which key."""
     with issuer() as (signer, _, _):
@@ -77,7 +76,6 @@ def test_an_id_token_is_signed_by_rs256_and_checked_by_the_published_key() -> No
         assert len(key["n"]) == 342  # 2,048 bits in base64url
 
 
-@on_every_store
 def test_nothing_private_is_published() -> None:
     """RFC 7518 section 6.3.2."""
     with issuer() as (signer, _, _):
@@ -120,7 +118,6 @@ def test_ended_keys_leave_the_store_at_the_next_rotation() -> None:
         assert len(store.signing_keys.all()) == 2
 
 
-@on_every_store
 def test_what_a_compromised_key_signed_is_believed_no_more() -> None:
     with issuer() as (signer, _, store):
         stolen = signer.sign(claims(NOW))

@@ -1,37 +1,56 @@
-"""What browsers are told: headers that protect whoever looks, and which other origins' scripts may read an answer."""
+"""A whole gateway: headers that protect whoever looks, which other origins' scripts may read an answer, hostile bodies at every entry."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 
 from gateway.app import running
 from gateway.http_application import application
+from gateway.instance import Gateway
 from gateway.settings import load
-from gateway.smart import clients
+from gateway.smart import assertions, clients, discovery
 from gateway.smart.cors import allowed, origin_of
+from gateway.smart.keys import new_pair
 
+FORM = "application/x-www-form-urlencoded"
 APP, OTHER = "https://app.example.org", "https://evil.example.org"
 
 
 class Served:
     """A whole gateway, asked over ASGI by `scheme`."""
 
-    def __init__(self, app: Any) -> None:
-        self._app = app
+    def __init__(self, made: Gateway, runner: asyncio.Runner) -> None:
+        self._app, self._runner = application(made), runner
+        secret, public = new_pair()
+        self._secret, self._url = secret, discovery.token_url(made.base_url)
+        credentials = made.store.credentials
+        clients.register(credentials, id="app", public=True, redirect_uris=(f"{APP}/callback", "org.example.app:/callback"), now=0)
+        clients.register(credentials, id="server", secret="a-servers-secret", redirect_uris=("https://server.example.org/callback",), now=0)
+        clients.register(credentials, id="st-mary", role="hospital", organization="st-mary", feeds=("default",), jwks=json.dumps(public), now=0)
+        clients.register(credentials, id="desk", role="coordinator", scope="system/*.cruds", jwks=json.dumps(public), now=0)
 
-    def ask(self, method: str, path: str, scheme: str = "https", **headers: str) -> httpx.Response:
+    def ask(self, method: str, path: str, scheme: str = "https", content: bytes = b"", **headers: str) -> httpx.Response:
         async def run() -> httpx.Response:
             transport = httpx.ASGITransport(self._app)
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
             async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://gateway.example.org") as http:
-                return await http.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+                return await http.request(method, path, headers=named, content=content)
 
-        return asyncio.run(run())
+        return self._runner.run(run())
+
+    def token(self, client: str, scope: str) -> str:
+        assertion = assertions.sign(self._secret, client, self._url, time.time())
+        form = {"grant_type": "client_credentials", "scope": scope, "client_assertion": assertion, "client_assertion_type": assertions.ASSERTION_TYPE}
+        answer = self.ask("POST", "/oauth/token", content=urlencode(form).encode(), Content_Type=FORM)
+        return str(answer.json()["access_token"])
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +58,12 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder: Path = tmp_path_factory.mktemp("gateway")
     settings = load(None)
     settings.http.listen, settings.mllp.listen = "127.0.0.1:0", "127.0.0.1:0"
-    runner = asyncio.Runner()
-    context = running(settings, folder)
-    made = runner.run(context.__aenter__())
-    clients.register(made.store.credentials, id="app", public=True, redirect_uris=(f"{APP}/callback", "org.example.app:/callback"), now=0)
-    secret = "a-long-and-random-secret-of-a-server"
-    clients.register(made.store.credentials, id="server", secret=secret, redirect_uris=("https://server.example.org/callback",), now=0)
-    yield Served(application(made))
-    runner.run(context.__aexit__(None, None, None))
-    runner.close()
+    settings.smart.registration = "token"
+    with asyncio.Runner() as runner:
+        context = running(settings, folder)
+        made = runner.run(context.__aenter__())
+        yield Served(made, runner)
+        runner.run(context.__aexit__(None, None, None))
 
 
 PATHS = [
@@ -130,6 +146,49 @@ def test_all_else_is_for_no_other_origin(gateway: Served, path: str) -> None:
 @pytest.mark.parametrize("path", [*OPEN, *FOR_APPS])
 def test_no_cookie_travels_between_origins(gateway: Served, path: str) -> None:
     assert "access-control-allow-credentials" not in gateway.ask("GET", path, Origin=APP).headers
+
+
+XML_BOMB = b"""<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "boom"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c SYSTEM "file:///etc/passwd">]>
+<Bundle xmlns="http://hl7.org/fhir"><id value="&b;&c;"/></Bundle>"""
+DEEP = b'{"resourceType": "Bundle", "type": "collection", "entry": ' + b"[" * 5000 + b"]" * 5000 + b"}"
+ENTRIES = [
+    ("POST", "/fhir", "desk"),
+    ("POST", "/fhir", "st-mary"),
+    ("POST", "/fhir/$process-message", "st-mary"),
+    ("POST", "/fhir/Patient", "desk"),
+    ("POST", "/fhir/Patient/$validate", "desk"),
+    ("PUT", "/fhir/Consent/1", "desk"),
+    ("PATCH", "/fhir/Task/1", "desk"),
+    ("POST", "/fhir/Task/_search", "desk"),
+    ("POST", "/fhir/$export", "desk"),
+    ("POST", "/fhir/Subscription", "desk"),
+    ("POST", "/api/transitions/1/decisions", "desk"),
+    ("PUT", "/api/agencies/river", "desk"),
+    ("POST", "/hl7/v2", "st-mary"),
+    ("POST", "/oauth/token", ""),
+    ("POST", "/oauth/introspect", ""),
+    ("POST", "/oauth/revoke", ""),
+    ("POST", "/oauth/register", ""),
+    ("POST", "/oauth/authorize", ""),
+    ("POST", "/oauth/login", ""),
+    ("POST", "/worklist/1", ""),
+]
+KINDS = ["application/fhir+xml", "text/xml", "application/fhir+json", "application/json-patch+json", FORM, "text/plain"]
+
+
+@pytest.mark.parametrize(("method", "path", "who"), ENTRIES)
+@pytest.mark.parametrize("body", [XML_BOMB, DEEP], ids=["XML bomb", "deep JSON"])
+def test_hostile_bodies_are_refused_at_every_entry(gateway: Served, method: str, path: str, who: str, body: bytes) -> None:
+    """There is no XML reader to explode, and JSON is read so deep and no deeper, whatever a body calls itself."""
+    token = gateway.token(who, "system/Bundle.c" if who == "st-mary" else "system/*.cruds") if who else ""
+    for kind in KINDS:
+        refused = gateway.ask(method, path, content=body, Content_Type=kind, **({"Authorization": f"Bearer {token}"} if token else {}))
+        taken_as_hl7 = path == "/hl7/v2" and kind == "text/plain"
+        searched = path.endswith("/_search")
+        assert 400 <= refused.status_code < 500 or ((taken_as_hl7 or searched) and refused.status_code == 200), (kind, refused.text)
+        assert "root:" not in refused.text
+        if taken_as_hl7 and refused.status_code == 200:
+            assert b"|AR|" in refused.content or b"|AE|" in refused.content
 
 
 @pytest.mark.parametrize("path", ["/fhirx/Patient", "/oauth/tokens", "/oauth/token/x/../authorize", "/fhir/../oauth/authorize"])
