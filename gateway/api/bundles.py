@@ -45,7 +45,10 @@ FEEDERS = ("hospital", "operator")
 async def process_message(services: Services, caller: Caller, call: Call) -> Response:
     """$process-message: a message Bundle in, the response message out. http://hl7.org/fhir/R4/messageheader-operation-process-message.html"""
     await _take(services, caller, call, "fhir-message")
-    header = parse(call.body)["entry"][0]["resource"]
+    message = parse(call.body)
+    if message.get("type") != "message":
+        return FhirResponse(outcome([Issue("informational", "It was taken, though it is no message.", severity="information")]))
+    header = message["entry"][0]["resource"]
     said = uuid.uuid5(uuid.NAMESPACE_URL, f"{services.fhir_url}/MessageHeader/{header.get('id', '')}")
     response: Json = {
         "resourceType": "MessageHeader",

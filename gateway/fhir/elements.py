@@ -74,6 +74,18 @@ def _relinked(value: Any, names: Mapping[str, str], element: str) -> Any:
     return value
 
 
+def without_nulls(resource: Json) -> Json:
+    """The resource without members that are null. FHIR's JSON has none (http://hl7.org/fhir/R4/json.html#null); where a sender writes one, it says
+    nothing. In a list a null holds the place of a value whose extension is told beside it, and stays."""
+    return {name: _without_nulls(value) for name, value in resource.items() if value is not None}
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return without_nulls(value)
+    return [_without_nulls(one) for one in value] if isinstance(value, list) else value
+
+
 def codings(concept: Any) -> list[Json]:
     """The codings of a CodeableConcept, a Coding or a list of either."""
     found: list[Json] = []

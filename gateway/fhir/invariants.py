@@ -56,6 +56,8 @@ def _of_any(place: str, name: str, value: Any) -> Iterator[Issue]:
         yield Issue("structure", "Nothing is ever empty in FHIR: leave the element out.", place)  # ele-1
     elif isinstance(value, list):
         return
+    elif nothing := next((key for key, child in value.items() if child is None), ""):
+        yield Issue("structure", "Nothing is ever null in FHIR: leave the element out.", f"{place}.{nothing}")
     elif name == "modifierExtension":
         yield Issue("extension", "A modifier extension that is not known makes a resource unsafe to read.", place)
     elif name == "extension" and ("extension" in value) == any(key.startswith("value") for key in value):

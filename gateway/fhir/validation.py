@@ -68,7 +68,7 @@ def written_issues(resource: Json) -> list[Issue]:
 def issues(resource: Json) -> list[Issue]:
     """What is wrong with a resource, each with its place; [] when it is R4."""
     for place, kind in _types(resource):
-        if kind not in resource_types():
+        if not isinstance(kind, str) or kind not in resource_types():
             raise Unsupported("This is no resource type of FHIR R4", location=place, advice="Send a type of R4.")
     found = list(_shape(resource))
     if not found:

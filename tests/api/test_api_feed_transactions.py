@@ -116,3 +116,24 @@ def test_what_is_refused_is_located_and_nothing_of_it_stands(gateway: Running) -
     answer = gateway.as_("hospital", "POST", "/fhir", json=bundle)
     assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (422, ["Bundle.entry[1].resource.status"])
     assert gateway.as_("reader", "GET", "/fhir/Patient").json()["total"] == 0
+
+
+def test_what_is_null_says_nothing(gateway: Running) -> None:
+    """FHIR's JSON has no null; a sender that writes one is understood all the same."""
+    bundle = transaction()
+    bundle["entry"][0]["resource"] = {**bundle["entry"][0]["resource"], "telecom": None}
+    bundle["entry"][1] = {**bundle["entry"][1], "link": None, "search": None}
+    assert gateway.as_("hospital", "POST", "/fhir", json=bundle).status_code == 200
+    assert gateway.as_("hospital", "POST", "/fhir", json={"resourceType": "Bundle", "type": "transaction", "entry": None}).status_code == 422
+
+
+def test_what_is_sent_as_a_message_and_is_none_is_taken_and_told_so(gateway: Running) -> None:
+    answer = gateway.as_("hospital", "POST", "/fhir/$process-message", json=transaction())
+    assert (answer.status_code, answer.json()["resourceType"]) == (200, "OperationOutcome")
+
+
+@pytest.mark.parametrize("kind", [["Patient"], {"a": 1}, 5, None, ""])
+def test_a_type_that_is_no_word_is_refused(gateway: Running, kind: Any) -> None:
+    bundle = transaction()
+    bundle["entry"][0]["resource"] = {**bundle["entry"][0]["resource"], "resourceType": kind}
+    assert gateway.as_("hospital", "POST", "/fhir", json=bundle).status_code == 422

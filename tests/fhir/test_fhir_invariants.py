@@ -45,6 +45,7 @@ BREAKS: list[tuple[Json, Json, str]] = [
     (APPOINTMENT, {"implicitRules": "urn:x"}, "Appointment.implicitRules"),
     (APPOINTMENT, {"serviceType": []}, "Appointment.serviceType"),
     (APPOINTMENT, {"serviceType": [{}]}, "Appointment.serviceType[0]"),
+    (APPOINTMENT, {"serviceType": [{"text": "x", "coding": None}]}, "Appointment.serviceType[0].coding"),
     (APPOINTMENT, {"contained": [{"resourceType": "Patient", "id": "c"}]}, "Appointment.contained[0]"),
     (APPOINTMENT, {"minutesDuration": True}, "Appointment.minutesDuration"),
     (APPOINTMENT, {"minutesDuration": "45"}, "Appointment.minutesDuration"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from gateway.fhir.elements import without_nulls
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.mappings.fhir.bundle import SHARED, Input, Told, collect
 from gateway.mappings.fhir.content import OWN_SUBJECT
@@ -27,7 +28,7 @@ class Standing(NamedTuple):
 
 def standing(value: Json, profile: FeedProfile, identify: Identify) -> list[Standing]:
     """The resources of a transaction, a batch or a lone resource that was taken (it is valid, and says whom it is about)."""
-    given = collect(value, profile.name, profile.name, profile.authorities)
+    given = collect(without_nulls(value), profile.name, profile.name, profile.authorities)
     return [
         Standing(told.place, told.type, tuple(dict.fromkeys(identify(told.type, key) for key in _keys(told, given))))
         for told in given.told

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from gateway.errors import Invalid, Malformed, Unsupported
 from gateway.fhir import times, validation
+from gateway.fhir.elements import without_nulls
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.mappings.fhir import beside
 from gateway.mappings.fhir.bundle import SHARED, Input, Told, collect, identifier_keys
@@ -85,6 +86,7 @@ def translate_bundle(
 
     Raises Invalid (every issue named), Unsupported or Malformed: the input is then quarantined whole. `checked`: it was validated before.
     """
+    value = without_nulls(value)
     if not checked:
         validation.check(value)
     header = _header(value)
