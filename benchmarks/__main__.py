@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 
-from benchmarks import assess, journey, reader, store, translate, validate
+from benchmarks import assess, journey, reader, store, translate, validate, writer
 
 
 def main() -> None:
@@ -18,6 +18,7 @@ def main() -> None:
     validate.main()
     journey.main()
     sys.argv = sys.argv[:1]
+    writer.main()
     store.main()
 
 

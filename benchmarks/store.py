@@ -112,25 +112,35 @@ def _contended(messages: list[Message], message: Message) -> Iterator[None]:
 USUAL = "postgresql://127.0.0.1:5432/test"
 
 
-def on_postgres(count: int) -> Iterator[str]:
-    """Sustained rate of one process, and of two at once, on a schema of its own."""
+@contextmanager
+def schema(name: str) -> Iterator[str | None]:
+    """A URL of a new schema on the PostgreSQL server, dropped in the end; None where there is no server."""
     import psycopg
 
     url = os.environ.get("GATEWAY_TEST_POSTGRES", USUAL)
     try:
         operator = psycopg.connect(url, autocommit=True, connect_timeout=2)
     except psycopg.OperationalError:
-        yield "store: no PostgreSQL server to measure on"
+        yield None
         return
+    own = f"{name}_{os.getpid()}"
     with operator:
-        for name, firsts in (("1 process", [0]), ("2 processes", [0, 10**6]), ("2 processes, the same people", [0, 0])):
-            schema = f"gateway_bench_{os.getpid()}"
-            operator.execute(f"CREATE SCHEMA {schema}")
-            try:
-                rate, again = _rate(f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{schema}", firsts, count // len(firsts))
-            finally:
-                operator.execute(f"DROP SCHEMA {schema} CASCADE")
-            yield f"store: PostgreSQL, {name}: {rate:,.0f} messages/s in groups of {GROUP}; {again} tried again"
+        operator.execute(f"CREATE SCHEMA {own}".encode())
+        try:
+            yield f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{own}"
+        finally:
+            operator.execute(f"DROP SCHEMA {own} CASCADE".encode())
+
+
+def on_postgres(count: int) -> Iterator[str]:
+    """Sustained rate of one process, and of two at once, on a schema of its own."""
+    for name, firsts in (("1 process", [0]), ("2 processes", [0, 10**6]), ("2 processes, the same people", [0, 0])):
+        with schema("gateway_bench_store") as url:
+            if url is None:
+                yield "store: no PostgreSQL server to measure on"
+                return
+            rate, again = _rate(url, firsts, count // len(firsts))
+        yield f"store: PostgreSQL, {name}: {rate:,.0f} messages/s in groups of {GROUP}; {again} tried again"
 
 
 def _rate(url: str, firsts: list[int], count: int) -> tuple[float, int]:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -21,9 +22,10 @@ from gateway.instance import Gateway
 from gateway.listening import acknowledgement_mode, bound, hl7v2_handler, plain_os_errors, tls
 from gateway.logs import logs_as_json
 from gateway.memory import give_back_large_blocks
+from gateway.pipeline.ahead import Ahead
 from gateway.records.times import moment
 from gateway.settings import Settings, address
-from gateway.stores import ensure_own_resources, make_directory, served_store
+from gateway.stores import ensure_own_resources, make_directory, opened_beside, served_store
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +38,10 @@ SILENCE_EVERY = 60.0
 
 
 @asynccontextmanager
-async def running(settings: Settings, data: Path, clock: CareClock | None = None, *, profiles: ProfileCheck | None = None) -> AsyncIterator[Gateway]:
-    """A gateway that listens and keeps its clock until the context ends; what was accepted is finished first.
+async def running(
+    settings: Settings, data: Path, clock: CareClock | None = None, *, processes: int = 0, profiles: ProfileCheck | None = None
+) -> AsyncIterator[Gateway]:
+    """A gateway that listens and keeps its clock until the context ends; what was accepted is finished first. `processes` work ahead of its writer.
 
     `profiles` holds resources to profiles, for $validate. Raises `Usage` when a port is in use or another gateway serves the same data.
     """
@@ -47,7 +51,8 @@ async def running(settings: Settings, data: Path, clock: CareClock | None = None
     make_directory(data)
     care = clock or CareClock()
     with bound(settings.http.listen) as http_socket, served_store(settings, data) as store:
-        gateway = Gateway(store, settings, care)
+        ahead = Ahead(partial(opened_beside, settings, data), processes) if processes else None
+        gateway = Gateway(store, settings, care, ahead)
         gateway.profiles = profiles
         journey = gateway.journey
         gateway.http = http_socket.getsockname()[:2]
@@ -80,6 +85,8 @@ async def running(settings: Settings, data: Path, clock: CareClock | None = None
                     await mllp.close()
         finally:
             await asyncio.to_thread(journey.stop)
+            if ahead is not None:
+                ahead.close()
 
 
 class _SilenceWatch:
@@ -131,7 +138,7 @@ async def _serve(settings: Settings, data: Path, profiles: ProfileCheck | None) 
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, stop.set)
-    async with running(settings, data, profiles=profiles) as gateway:
+    async with running(settings, data, processes=settings.journey.ahead(), profiles=profiles) as gateway:
         gc.freeze()  # what was loaded to serve stays; collecting it again and again took a sixth of the writer's time
         gc.set_threshold(50_000, 20, 50)
         print(f"MLLP on {gateway.mllp[0]}:{gateway.mllp[1]}, HTTP on {gateway.base_url}, data in {data}", file=sys.stderr, flush=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from gateway.clocks import CareClock, wall_clock
 from gateway.fhir.validation import ProfileCheck
 from gateway.pipeline import Journey
+from gateway.pipeline.ahead import Ahead
 from gateway.pipeline.feed_states import FeedState, feed_states
 from gateway.settings import Settings
 from gateway.store.interface import Store
@@ -17,7 +18,7 @@ from gateway.stores import configuration_of
 class Gateway:
     """A running gateway: the journey, its listeners and its clock. Made by `running`."""
 
-    def __init__(self, store: Store, settings: Settings, clock: CareClock) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: CareClock, ahead: Ahead | None = None) -> None:
         from gateway.api.export_work import Worker
         from gateway.api.services import Changes  # with FastAPI, for which commands that only open the store should not wait
         from gateway.pipeline.audit_trail import AuditTrail
@@ -35,7 +36,7 @@ class Gateway:
         self.profiles: ProfileCheck | None = None
         self.changes = Changes()
         self.sessions = Sessions()
-        self.journey = Journey(store, self.configuration, clock, self.changes.notify)
+        self.journey = Journey(store, self.configuration, clock, self.changes.notify, ahead)
         self.trail = AuditTrail(self.journey, clock)
         self._exports = Worker(store, clock)
         self._last = 0

@@ -65,6 +65,13 @@ def stopped(settings: Settings, data: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def opened_beside(settings: Settings, data: Path) -> Iterator[tuple[Store, Configuration]]:
+    """The store that a gateway serves, for a process of its own that only looks; and what its pure steps are given."""
+    with contextlib.closing(open_store(settings, data)) as store:
+        yield store, configuration_of(settings, store)
+
+
 def make_directory(data: Path) -> None:
     """The data directory, which its owner alone may look into."""
     try:

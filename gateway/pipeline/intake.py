@@ -11,6 +11,7 @@ import structlog
 from gateway.errors import Conflict, GatewayError, Unsupported
 from gateway.pipeline.configuration import Configuration
 from gateway.pipeline.faults import where
+from gateway.pipeline.foreseen import Foreseen
 from gateway.pipeline.openings import OPENING, remember_opening
 from gateway.pipeline.partitions import commit_statements, refold
 from gateway.pipeline.received import Outcome, Received
@@ -26,11 +27,13 @@ BOUND = "feeds"
 """Where an input's `about` keeps the feeds that its sender is bound to, so that a replay opens no more to it."""
 
 
-def attempt(writer: Writer, received: Received, now: int, configuration: Configuration, *, again: Input | None = None) -> Outcome:
+def attempt(
+    writer: Writer, received: Received, now: int, configuration: Configuration, *, again: Input | None = None, foreseen: Foreseen | None = None
+) -> Outcome:
     """`take`, so that a fault of ours costs neither this input nor its neighbours: it is logged, and the input kept whole."""
     try:
         with writer.savepoint():
-            return take(writer, received, now, configuration, again=again)
+            return take(writer, received, now, configuration, again=again, foreseen=foreseen)
     except GatewayError:
         raise
     except Exception as fault:  # noqa: BLE001 - whatever it was, the sender gets an answer, and the log no text that may hold a client's data
@@ -41,8 +44,11 @@ def attempt(writer: Writer, received: Received, now: int, configuration: Configu
         return _keep_whole(writer, received, now, configuration, again)
 
 
-def take(writer: Writer, received: Received, now: int, configuration: Configuration, *, again: Input | None = None) -> Outcome:
-    """One input through the journey, in an open transaction. `again` is the stored input that is replayed, with its own receipt time.
+def take(
+    writer: Writer, received: Received, now: int, configuration: Configuration, *, again: Input | None = None, foreseen: Foreseen | None = None
+) -> Outcome:
+    """One input through the journey, in an open transaction. `again` is the stored input that is replayed, with its own receipt time; `foreseen` what
+    was worked out of it beforehand, as received at `now`.
 
     Raises only what means that nothing at all could be committed (`Unavailable`) and, for REST writes, every refusal: a refused write leaves
     no trace. (One that was accepted is replayed as any other input: what it was written against was decided then.)
@@ -64,7 +70,7 @@ def take(writer: Writer, received: Received, now: int, configuration: Configurat
             raise understood.error
         if received.kind in WRITES and again is None:
             check_version(writer, received)
-        translation = understood.translate()
+        translation = foreseen.translation if foreseen is not None and again is None else understood.translate()
     except GatewayError as error:
         if received.kind in WRITES and again is None:
             raise
@@ -72,7 +78,7 @@ def take(writer: Writer, received: Received, now: int, configuration: Configurat
     reports = list(translation.reports)
     if understood.repeatable and row.state != "processed" and writer.control_id_reused(understood.feed, understood.control_id, digest):
         reports.append(Report("MSH-10", "205", "W", "This control ID was used before, with other content; both were taken."))
-    return _accept(writer, row, understood, translation, reports, now, configuration)
+    return _accept(writer, row, understood, translation, reports, now, configuration, foreseen)
 
 
 def row_of(received: Received, understood: Understood, now: int, again: Input | None) -> Input:
@@ -95,7 +101,14 @@ def row_of(received: Received, understood: Understood, now: int, again: Input | 
 
 
 def _accept(
-    writer: Writer, row: Input, understood: Understood, translation: Translation, reports: list[Report], now: int, configuration: Configuration
+    writer: Writer,
+    row: Input,
+    understood: Understood,
+    translation: Translation,
+    reports: list[Report],
+    now: int,
+    configuration: Configuration,
+    foreseen: Foreseen | None,
 ) -> Outcome:
     first = row.answer if row.id and row.state == "processed" else b""
     answer = first or understood.acknowledge("AA", reports, "", now)
@@ -106,7 +119,7 @@ def _accept(
     if row.kind == OPENING:
         remember_opening(writer, replace(row, id=number))
     elif not translation.heading.test:
-        touched = commit_statements(writer, number, row.digest.hex()[:16], translation, now, configuration)
+        touched = commit_statements(writer, number, row.digest.hex()[:16], translation, now, configuration, foreseen)
     elif told:
         writer.put_statements(number, {})
     _refold(writer, set(told) - set(touched), now, configuration)

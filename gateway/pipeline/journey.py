@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import structlog
 
 from gateway.errors import GatewayError, Unavailable
+from gateway.pipeline.ahead import Ahead, Ticket
 from gateway.pipeline.configuration import Configuration
 from gateway.pipeline.faults import where
 from gateway.pipeline.intake import attempt
@@ -46,14 +48,24 @@ class _Job(NamedTuple):
 class Journey:
     """Takes inputs from any thread; one thread of its own does all writing.
 
-    `clock` is the care clock (microseconds UTC); `on_commit` is called, on the writer's thread, after every committed group that holds news.
+    `clock` is the care clock (microseconds UTC); `on_commit` is called, on the writer's thread, after every committed group that holds news; `ahead`
+    works out HL7 v2 messages before their turn.
     """
 
-    def __init__(self, store: Store, configuration: Configuration, clock: Callable[[], int], on_commit: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        configuration: Configuration,
+        clock: Callable[[], int],
+        on_commit: Callable[[], None] = lambda: None,
+        ahead: Ahead | None = None,
+    ) -> None:
         self._store = store
         self._configuration = configuration
         self._clock = clock
         self._on_commit = on_commit
+        self._ahead = ahead
+        self._unwanted: deque[Ticket] = deque()  # of inputs that nobody waits for any more
         self._jobs: queue.Queue[_Job | None] = queue.Queue(WAITING)
         self._again: list[_Job] = []  # what another process was in the way of: first in the next group, where it waits for that one
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -76,7 +88,22 @@ class Journey:
         """Take an input. The future is done after the commit that holds it; it raises `Unavailable` when nothing was taken."""
         if received.kind != "hl7v2":
             received = _numbered(received)
+        elif self._ahead is not None and 0 < self.waiting < WAITING:  # where none waits, the writer takes it up at once
+            ticket = self._ahead.show(received, self._clock())
+            if ticket is not None:
+                return self._submit_shown(received, ticket)
         return self.run(lambda writer, now: attempt(writer, received, now, self._configuration))
+
+    def _submit_shown(self, received: Received, ticket: Ticket) -> Future[Outcome]:
+        """Take an input that is worked out ahead: it is taken as of when it was shown, where anything came of that."""
+
+        def work(writer: Writer, now: int) -> Outcome:
+            foreseen = ticket.answer()
+            return attempt(writer, received, now if foreseen is None else foreseen.as_of, self._configuration, foreseen=foreseen)
+
+        future = self.run(work)
+        future.add_done_callback(lambda done: self._unwanted.append(ticket) if done.cancelled() or done.exception() is not None else None)
+        return future
 
     def submit_together(self, writes: Sequence[Received]) -> Future[list[Outcome]]:
         """Take several REST writes in one transaction, all or none. The future raises what the first that is refused is refused for."""
@@ -114,6 +141,8 @@ class Journey:
             self._commit(group)
 
     def _next_group(self) -> list[_Job] | None:
+        while self._unwanted:
+            self._unwanted.popleft().answer()  # makes room for what is wanted
         group, self._again = self._again, []
         if not group:
             first = self._jobs.get()

@@ -6,30 +6,35 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import orjson
 
 from gateway.fhir.search import terms
 from gateway.mappings.care.context import task_id
 from gateway.pipeline.configuration import Configuration
+from gateway.pipeline.foreseen import Foreseen
 from gateway.pipeline.openings import pass_over
+from gateway.pipeline.placing import connected, partition_keys
 from gateway.pipeline.results import Results, Turn, results
 from gateway.records.codec import decode, encode
 from gateway.records.identity import GATEWAY_PATIENT
 from gateway.records.order import Entry
-from gateway.records.statements import Json, Statement, Translation
+from gateway.records.statements import Json, Translation
 from gateway.store.interface import ALL, Change, NewVersion, SharedRow, Writer
 
 PatientIds = Callable[[str], int | None]
 """The partition of a key that names a Patient by its id here; None when the key is of another kind, or unknown."""
 
 
-def commit_statements(writer: Writer, number: int, digest: str, translation: Translation, now: int, configuration: Configuration) -> list[int]:
+def commit_statements(
+    writer: Writer, number: int, digest: str, translation: Translation, now: int, configuration: Configuration, foreseen: Foreseen | None = None
+) -> list[int]:
     """Put an input's statements where they belong, refold each partition they touch, and write what changed. The partitions touched."""
     touched = place_statements(writer, number, digest, translation, stored_patients(writer))
     put_shared_words(writer, digest, translation)
     for partition in touched:
-        refold(writer, partition, now, configuration)
+        refold(writer, partition, now, configuration, foreseen)
     return touched
 
 
@@ -57,33 +62,9 @@ def stored_patients(writer: Writer) -> PatientIds:
     return partition
 
 
-def partition_keys(statement: Statement) -> set[str]:
-    """The keys by which a statement is found again: people's, and those of subjects that are told of without a person."""
-    keys = {*statement.person, *statement.retires}
-    if statement.kind not in ("person", "merge", "stay", "claim", "decision"):
-        keys.update(f"{statement.kind}|{key}" for key in statement.keys)
-    return keys
-
-
-def connected(statements: Iterable[Statement]) -> list[tuple[Statement, ...]]:
-    """Statements grouped by the people they are about: one group for nearly every message."""
-    groups: list[tuple[set[str], list[Statement]]] = []
-    for statement in statements:
-        keys = partition_keys(statement)
-        mine: tuple[set[str], list[Statement]] = (keys, [statement])
-        rest = []
-        for group in groups:
-            if group[0] & keys:
-                mine = (mine[0] | group[0], [*group[1], *mine[1]])
-            else:
-                rest.append(group)
-        groups = [*rest, mine]
-    return [tuple(group) for _, group in groups]
-
-
-def refold(writer: Writer, partition: int, now: int, configuration: Configuration) -> Results:
+def refold(writer: Writer, partition: int, now: int, configuration: Configuration, foreseen: Foreseen | None = None) -> Results:
     """Derive a partition anew as of now and write what differs. An agency whose turn would begin while it takes nobody is passed over."""
-    found, closed = _fold(writer, partition, now, configuration), set[Turn]()
+    found, closed = _fold(writer, partition, now, configuration, foreseen), set[Turn]()
     while passed := pass_over(writer, partition, (turn for turn in found.asked if turn not in closed), now, configuration):
         closed.update(passed)
         found = _fold(writer, partition, now, configuration)
@@ -95,8 +76,11 @@ def refold_as_decided(writer: Writer, partition: int, now: int, configuration: C
     return _write(writer, partition, _fold(writer, partition, now, configuration), now, configuration)
 
 
-def _fold(writer: Writer, partition: int, now: int, configuration: Configuration) -> Results:
-    return results([Entry(number, *decode(body)) for number, body in writer.statements(partition)], now, configuration)
+def _fold(writer: Writer, partition: int, now: int, configuration: Configuration, foreseen: Foreseen | None = None) -> Results:
+    stored = writer.statements(partition)
+    if foreseen is not None and foreseen.holds(stored, now):
+        return foreseen.results
+    return results([Entry(number, *decode(body)) for number, body in stored], now, configuration)
 
 
 def _write(writer: Writer, partition: int, found: Results, now: int, configuration: Configuration) -> Results:
@@ -133,13 +117,12 @@ def put_shared_words(writer: Writer, digest: str, translation: Translation) -> N
 
 def put_shared(writer: Writer, order: str, resources: Iterable[Json], *, always: bool = False) -> None:
     """Write shared resources said at `order` (sortable) wherever nothing newer was said, or always."""
-    rows = {}
-    for resource in resources:
-        name = f"{resource['resourceType']}/{resource['id']}"
-        body = orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)
-        rows[name] = (
-            SharedRow(name, order, hashlib.sha256(body).digest()),
-            NewVersion(ALL, str(resource["resourceType"]), str(resource["id"]), body, terms(resource)),
-        )
-    standing = writer.shared(list(rows))
-    writer.put_shared(pair for name, pair in rows.items() if always or name not in standing or standing[name].order < order)
+    named = {f"{resource['resourceType']}/{resource['id']}": resource for resource in resources}
+    standing = writer.shared(list(named))
+    rows = []
+    for name, resource in named.items():
+        if always or name not in standing or standing[name].order < order:
+            body = orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)
+            version = NewVersion(ALL, str(resource["resourceType"]), str(resource["id"]), body, partial(terms, resource, body))
+            rows.append((SharedRow(name, order, hashlib.sha256(body).digest()), version))
+    writer.put_shared(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
@@ -23,9 +24,10 @@ def pack_terms(terms: Sequence[tuple[str, str]]) -> bytes:
     return orjson.dumps(terms)
 
 
-def unpack_terms(packed: bytes) -> set[tuple[str, str]]:
-    """The terms of a line."""
-    return {(parameter, value) for parameter, value in orjson.loads(packed)}
+@lru_cache(1024)
+def unpack_terms(packed: bytes) -> frozenset[tuple[str, str]]:
+    """The terms of a line. What was written a moment ago is asked for again: by each recipient, and with the next message of the same person."""
+    return frozenset((parameter, value) for parameter, value in orjson.loads(packed))
 
 
 def terms_of_lines(lines: bytes) -> set[tuple[str, str]]:

@@ -11,7 +11,7 @@ from gateway.store.connection import Connection
 from gateway.store.finding import Finder
 from gateway.store.interface import ALL, Filter, Heard, Input, Measured, Past, TransitionRow, Version
 from gateway.store.names import Names
-from gateway.store.rows import input_of, transition_of
+from gateway.store.rows import input_of, key_hash, transition_of
 from gateway.store.wanted import Wanted
 
 _FOREVER = 2**63 - 1
@@ -137,6 +137,10 @@ class SqlReader:
         )
         for row in self._walk(statement, (*parameters, _FOREVER if filter.limit is None else filter.limit)):
             yield input_of(row)
+
+    def told(self, keys: Sequence[str]) -> dict[int, list[tuple[int, bytes]]]:
+        partitions = {row[0] for key in keys for row in self._rows(sql.FIND_KEY, key_hash(key))}
+        return {partition: self._rows(sql.STATEMENTS, partition) for partition in sorted(partitions)}
 
     def feeds(self) -> list[str]:
         return [row[0] for row in self._rows(sql.FEEDS)]
