@@ -91,6 +91,8 @@ SIGNS = {
         r"prairie-youth: open",
         r"harbor-house: open",
         r"harbor-ehr",
+        r"[\w-]{43} signs now",
+        r"[\w-]{43} 20\d\d-\S+ signs\n",
         r"[1-9]\d* clients\.ndjson",
         r"exported as of 20\d\d-",
         r"PV1-2\[1\]\.1 +STAT +mapped +.*Encounter\.class",
