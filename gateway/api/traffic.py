@@ -12,10 +12,11 @@ import ipaddress
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -134,7 +135,7 @@ class Bounded:
             await self._app(scope, receive, send)
             return
         try:
-            with self._traffic.request(_address(scope), _brings_a_token(scope)):
+            with self._traffic.request(_counted_as(scope["client"][0] if scope.get("client") else ""), _brings_a_token(scope)):
                 await self._in_time(scope, receive, send)
         except (TooMany, Unavailable) as error:
             await self._refuse(scope["path"], error)(scope, receive, send)
@@ -149,7 +150,7 @@ class Bounded:
                         limit.reschedule(None)  # what it takes from here is the reader's time, which the connection watches
                     await send(message)
 
-                await self._app(scope, _arriving(receive, bounds.body_seconds), sending)
+                await self._app(scope, _arriving(receive, bounds.body_seconds) if _has_body(scope) else receive, sending)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -178,14 +179,16 @@ def _arriving(receive: Receive, seconds: float) -> Receive:
     return receiving
 
 
-def _address(scope: Mapping[str, object]) -> str:
+def _has_body(scope: Scope) -> bool:
+    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+
+
+@lru_cache(4096)
+def _counted_as(host: str) -> str:
     """Who is counted before anybody is known: an IPv4 address, an IPv6 network of 64 bits (what one subscriber has), "" for this machine."""
-    client = scope.get("client")
     try:
-        found = ipaddress.ip_address(str(client[0]).split("%")[0]) if isinstance(client, tuple | list) else None
+        found = ipaddress.ip_address(host.split("%")[0])
     except ValueError:
-        return "unknown"
-    if found is None:
         return "unknown"
     found = getattr(found, "ipv4_mapped", None) or found
     if found.is_loopback:
