@@ -18,7 +18,7 @@ from transitions.follow_up import Booking, read, summary
 from transitions.model import Answer, Assignment, ClosedAs, Contact, Flag, FollowUp, Status, Stay, Transition
 from transitions.policy import Policy
 from transitions.psychiatric import psychiatric
-from transitions.routing import candidates, coordinator_alone, route, routed_agencies
+from transitions.routing import Conclusion, candidates, coordinator_alone, route, routed_agencies
 from transitions.windows import Clock
 
 
@@ -85,7 +85,7 @@ class _Assessment:
 
     def _void(self) -> Transition:
         since = self.course.since
-        assignments = route(self.stay, self.named, self.alone, since, (), (since, None))
+        assignments = self._route(conclusion=(since, None))
         return self._say("void", (), assignments, since, idle="The discharge was taken back; only the hospital's next word changes that.")
 
     def _anticipated(self) -> Transition:
@@ -95,7 +95,7 @@ class _Assessment:
         closed = closing.closed_in_hospital(self.stay, course)
         if closed is not None:
             return self._closed(*closed, (), bookings)
-        assignments = route(self.stay, self.named, self.alone, course.tracked_since)
+        assignments = self._route()
         by_length = self.policy.typical_stay_days if course.by_length else None
         raised = before_discharge(self.stay, self.answer, bookings, days, course.since, by_length)
         flags = owned(raised, whose(assignments[-1]), course.anchor, days.last_visit_day, True, self.policy, self.clock)
@@ -110,16 +110,20 @@ class _Assessment:
         bookings = relevant(all_bookings, days)
         if how.closed is not None:
             return self._closed(*how.closed, how.breaks, bookings)
-        assignments = route(stay, self.named, self.alone, self.course.tracked_since, how.breaks)
+        assignments = self._route(how.breaks)
         done = Done.of(how, bookings, all_bookings, self.follow_ups, self.contacts, assignments)
         raised = after_discharge(stay, how, self.ended, self.answer, bookings, self.contacts, done, days, policy, self.clock)
         flags = owned(raised, whose(assignments[-1]), how.anchor, days.last_visit_day, False, policy, self.clock)
         return self._say("open", bookings, assignments, how.opened, tuple(flags), due(how, done, days, policy))
 
     def _closed(self, closed_as: ClosedAs, at: datetime, breaks: tuple[closing.Break, ...], bookings: tuple[Booking, ...]) -> Transition:
-        assignments = route(self.stay, self.named, self.alone, self.course.tracked_since, breaks, (at, closed_as))
+        assignments = self._route(breaks, (at, closed_as))
         idle = f"Closed: {CLOSED_AS[closed_as]}; only news or a decision opens it again."
         return self._say("closed", bookings, assignments, at, closed_as=closed_as, idle=idle)
+
+    def _route(self, breaks: tuple[closing.Break, ...] = (), conclusion: Conclusion | None = None) -> tuple[Assignment, ...]:
+        course = self.course
+        return route(self.stay, self.named, self.alone, course.tracked_since, course.earlier, breaks, conclusion)
 
     def _read(self) -> tuple[Booking, ...]:
         if not self.follow_ups:
@@ -166,4 +170,5 @@ class _Assessment:
             visits=tuple(each.follow_up.reference for each in bookings),
             contacts=self.contacts,
             since=since,
+            tracked_since=self.course.tracked_since,
         )

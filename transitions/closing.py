@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import NamedTuple, cast, get_args
 
 from transitions.contacts import are_enough, attempts, reached_at
@@ -130,7 +131,7 @@ def _emergency(case: Case, anchor: datetime, until: datetime | None, held: bool)
     ]
     reached = max(reached_at(case.contacts, case.bookings, anchor), default=None) if found else None
     unanswered = [each for each in found if reached is None or reached < each[0]]
-    return min(unanswered)[2] if unanswered else None
+    return min(unanswered, key=itemgetter(0, 1))[2] if unanswered else None
 
 
 def _first(case: Case, spell: _Spell) -> tuple[ClosedAs, datetime] | None:

@@ -155,6 +155,15 @@ class Client:
     identity_uncertain_since: datetime | None = None
 
 
+class TakenBack(NamedTuple):
+    """A discharge, or the expectation of one, that was told and then taken back. Recorded times."""
+
+    what: Literal["discharge", "expectation"]
+    made: datetime  # when it was told
+    at: datetime  # when it was taken back
+    expected: datetime | None = None  # the day of an expectation by its date alone, which comes into view some days before; None: at once
+
+
 @dataclass(frozen=True, slots=True)
 class Stay:
     """One stay in hospital with everything around it that can change what we say of it, follow-ups and contacts apart."""
@@ -197,7 +206,7 @@ class Stay:
     uncertain_since: datetime | None = None
     tie: bool = False  # a discharge and its cancellation could not be ordered
     expectation_withdrawn: datetime | None = None  # recorded time of an A25 that withdrew a standing A16 or PV2-9, while no newer expectation stands
-    past_cancellations: tuple[datetime, ...] = ()  # recorded times of the A13s that a newer discharge has overtaken, oldest first
+    taken_back: tuple[TakenBack, ...] = ()  # every discharge and expectation that was told and did not stand, oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,3 +303,4 @@ class Transition(NamedTuple):
     visits: tuple[str, ...] = ()  # references of those that are, or may be, follow-up after this discharge
     contacts: tuple[Contact, ...] = ()
     since: datetime | None = None  # when the present status began
+    tracked_since: datetime | None = None  # when it came into view: void ones too, before they were taken back

@@ -10,11 +10,12 @@ then is said by a decision of the policy, taken at that moment: so a turn that h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import itemgetter
 
 from transitions.closing import Break
+from transitions.course import Spell
 from transitions.dispositions import Disposition
 from transitions.model import Answer, Assignment, Claim, ClosedAs, Contact, Decision, FollowUp, Stay
 from transitions.policy import COORDINATOR, Policy
@@ -71,14 +72,18 @@ def route(
     named: tuple[tuple[str, str], ...],
     alone: str,
     since: datetime,
+    earlier: Sequence[Spell] = (),
     breaks: Iterable[Break] = (),
     conclusion: Conclusion | None = None,
 ) -> tuple[Assignment, ...]:
     """All turns, oldest first; the last is current. Empty where the transition was closed before anybody could have had it.
 
-    `named` are the candidates, `alone` says why the coordinator alone may have it, `since` when the transition came into view.
+    `named` are the candidates, `alone` says why the coordinator alone may have it, `since` when the transition came into view, and
+    `earlier` when it was in view before that.
     """
-    told = [Break(utc(each), "void", since) for each in stay.past_cancellations]
+    told = list(_taken_back(earlier, since))
+    if earlier:
+        since = min(since, earlier[0].since)
     for each in breaks:
         if each.until > since:
             told.append(each)
@@ -90,6 +95,13 @@ def route(
     for _, event in sorted(_events(stay, told), key=itemgetter(0)):
         ledger.take(event, conclusion[0] if conclusion else None)
     return ledger.close(conclusion)
+
+
+def _taken_back(earlier: Sequence[Spell], since: datetime) -> Iterator[Break]:
+    """Each turn ended when what had been told was taken back, and the next begins with what was told next."""
+    for number, spell in enumerate(earlier, 1):
+        resume = earlier[number].since if number < len(earlier) else since
+        yield Break(spell.until, "void", max(resume, spell.until))
 
 
 def is_picked_up(assignment: Assignment, follow_ups: Iterable[FollowUp], contacts: Iterable[Contact]) -> bool:

@@ -28,6 +28,9 @@ _DECIDED = {
 }
 
 
+_TAKEN_BACK = {"discharge": ("Discharge reported", "Discharge cancelled"), "expectation": ("Discharge expected", "Discharge no longer expected")}
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One thing that happened, or will. `at` in UTC; an appointment's text says its time in the facility's zone."""
@@ -75,10 +78,10 @@ def _stay(stay: Stay) -> Iterator[Entry]:
     if expected is not None:
         when = "" if stay.expected_discharge is None else local_time(stay.expected_discharge, stay.zone)
         yield Entry(utc(expected), "stay", _worded("Discharge expected", when), _reference(stay.expectation_evidence))
-    if stay.expectation_withdrawn is not None:
-        yield Entry(utc(stay.expectation_withdrawn), "stay", "Discharge no longer expected")
-    for cancelled in (*stay.past_cancellations, *([stay.discharge_cancelled] if stay.discharge_cancelled else [])):
-        yield Entry(utc(cancelled), "stay", "Discharge cancelled")
+    for past in stay.taken_back:
+        told, taken_back = _TAKEN_BACK[past.what]
+        yield Entry(utc(past.made), "stay", _worded(told, "" if past.expected is None else local_time(past.expected, stay.zone)))
+        yield Entry(utc(past.at), "stay", taken_back)
     if stay.discharged is not None:
         yield Entry(utc(stay.discharged), "stay", f"Discharged: {disposition(stay).words}", _reference(stay.discharge_evidence))
     if stay.disposition_recorded is not None:

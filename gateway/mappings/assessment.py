@@ -10,7 +10,7 @@ from datetime import date, datetime
 from operator import itemgetter
 from typing import Any, cast
 
-from gateway.records.record import Owned, PersonRecord, Source, StayRecord, Whereabouts
+from gateway.records.record import Owned, PersonRecord, Source, StayRecord, TakenBack, Whereabouts
 from gateway.records.statements import Json
 from gateway.records.times import instant, moment
 from transitions import model
@@ -113,7 +113,7 @@ def stay(
         pending_since=_moment(course.pending_since, zone),
         expectation_recorded=_moment(course.expectation_recorded, zone),
         expectation_withdrawn=_moment(course.expectation_withdrawn, zone),
-        past_cancellations=tuple(moment(each, zone) for each in course.past_cancellations),
+        taken_back=tuple(_taken_back(each, zone) for each in course.taken_back),
         ever_inpatient=course.ever_inpatient,
         ended_as_outpatient=course.ended_as_outpatient,
         placements=tuple(_placement(each, zone) for each in course.whereabouts),
@@ -367,6 +367,10 @@ def _organizations(team: Json) -> list[Json]:
     """Who stands behind a care team: its managing organizations, members, and those on whose behalf members act."""
     members = [member for each in team.get("participant") or [] for member in (each.get("member"), each.get("onBehalfOf"))]
     return [each for each in [*(team.get("managingOrganization") or []), *members] if each]
+
+
+def _taken_back(told: TakenBack, zone: str) -> model.TakenBack:
+    return model.TakenBack(cast(Any, told.what), moment(told.made, zone), moment(told.at, zone), _moment(told.expected, zone))
 
 
 def _placement(where: Whereabouts, zone: str) -> model.Placement:

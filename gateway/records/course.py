@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.records.order import OrderKey, Said, unordered
-from gateway.records.record import Course, Source, Whereabouts
+from gateway.records.record import Course, Source, TakenBack, Whereabouts
 from gateway.records.times import instant
 
 OPEN = ("planned", "in-hospital", "on-leave")
@@ -34,7 +34,7 @@ class Stay:
     expected: int | None = None
     withdrawn: int | None = None  # the expectation that A25 withdrew
     expectation_withdrawn: int | None = None  # when it did
-    past_cancellations: list[int] = field(default_factory=list)
+    taken_back: list[TakenBack] = field(default_factory=list)
     expectation_recorded: int | None = None
     pending_since: int | None = None
     ever_inpatient: bool = False
@@ -63,7 +63,7 @@ class Stay:
             expected_discharge=self.expected if expects else None,
             expectation_recorded=self.expectation_recorded if expects else None,
             expectation_withdrawn=self.expectation_withdrawn if expects else None,
-            past_cancellations=tuple(self.past_cancellations),
+            taken_back=tuple(self.taken_back),
             pending_since=self.pending_since if expects else None,
             ever_inpatient=self.ever_inpatient,
             ended_as_outpatient=self.ended_as_outpatient,
@@ -172,10 +172,14 @@ def _cancel_plan(stay: Stay, said: Said, at: int, zone: str) -> None:
 
 
 def _cancel_admission(stay: Stay, said: Said, at: int, zone: str) -> None:
+    if stay.state == "discharged":
+        _take_back(stay, said)
     stay.state, stay.error_recorded = "admission-cancelled", said.recorded
 
 
 def _delete(stay: Stay, said: Said, at: int, zone: str) -> None:
+    if stay.state == "discharged":
+        _take_back(stay, said)
     stay.state, stay.error_recorded = "entered-in-error", said.recorded
 
 
@@ -183,8 +187,6 @@ def _discharge(stay: Stay, said: Said, at: int, zone: str) -> None:
     if stay.last_cancel is not None and unordered(stay.last_cancel, said.key):
         stay.tie = True
     _end(stay, said, instant(said.statement.facts.get("discharged"), zone) or at)
-    if stay.discharge_cancelled is not None:
-        stay.past_cancellations.append(stay.discharge_cancelled)
     stay.discharge_cancelled, stay.last_cancel = None, None
 
 
@@ -198,12 +200,19 @@ def _end(stay: Stay, said: Said, when: int) -> None:
 
 
 def _cancel_discharge(stay: Stay, said: Said, at: int, zone: str) -> None:
+    if stay.state == "discharged" or stay.discharge_cancelled is None:
+        _take_back(stay, said)
     stay.state, stay.discharged, stay.discharge_recorded = "in-hospital", None, None
     stay.discharge_cancelled, stay.last_cancel = said.recorded, said.key
     stay.ended_as_outpatient = False
     stay.discharge_sources = [said.source]
     stay.facts.pop("disposition", None)
     _expect(stay, said, zone)
+
+
+def _take_back(stay: Stay, said: Said) -> None:
+    """Keep when the discharge that stood was told; one that was never told, from its cancellation on."""
+    stay.taken_back.append(TakenBack("discharge", said.recorded if stay.discharge_recorded is None else stay.discharge_recorded, said.recorded))
 
 
 def _to_outpatient(stay: Stay, said: Said, at: int, zone: str) -> None:
@@ -244,10 +253,18 @@ def _pending(stay: Stay, said: Said, at: int, zone: str) -> None:
 
 def _cancel_pending(stay: Stay, said: Said, at: int, zone: str) -> None:
     stay.withdrawn = instant(said.statement.facts.get("expected_discharge"), zone) or stay.expected
-    if stay.pending_since is not None or stay.expected is not None:
-        stay.expectation_withdrawn = said.recorded
+    _withdraw(stay, said)
     stay.pending_since, stay.expected, stay.expectation_recorded = None, None, None
     stay.expectation_sources = [said.source]
+
+
+def _withdraw(stay: Stay, said: Said) -> None:
+    """Keep when the expectation that stood was told, and what day it named. A discharge has ended every expectation."""
+    if stay.state not in OPEN or (stay.pending_since is None and stay.expected is None):
+        return
+    stay.expectation_withdrawn = said.recorded
+    made, expected = (stay.expectation_recorded, stay.expected) if stay.pending_since is None else (stay.pending_since, None)
+    stay.taken_back.append(TakenBack("expectation", said.recorded if made is None else made, said.recorded, expected))
 
 
 def _update(stay: Stay, said: Said, at: int, zone: str) -> None:
@@ -268,6 +285,8 @@ def _expect(stay: Stay, said: Said, zone: str) -> None:
     expected = instant(said.statement.facts["expected_discharge"], zone)
     if expected is None:
         if said.statement.facts["expected_discharge"] is None:
+            if stay.pending_since is None:
+                _withdraw(stay, said)
             stay.expected, stay.expectation_recorded, stay.expectation_sources = None, None, []
     elif expected != stay.withdrawn and expected != stay.expected:
         stay.expected, stay.expectation_recorded, stay.expectation_withdrawn = expected, said.recorded, None

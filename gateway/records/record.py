@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.records.statements import Json, StayFacts
 
@@ -36,6 +37,15 @@ class Whereabouts:
     visit_class: str = ""
 
 
+class TakenBack(NamedTuple):
+    """A discharge, or the expectation of one: when it was told, and taken back; and the day of an expectation by its date alone."""
+
+    what: str  # "discharge" | "expectation"
+    made: int
+    at: int
+    expected: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Course:
     """How a stay went, as its statements tell it in recorded order. Microseconds UTC; None: not so, or not said."""
@@ -50,7 +60,7 @@ class Course:
     expected_discharge: int | None = None
     expectation_recorded: int | None = None
     expectation_withdrawn: int | None = None  # an A25 withdrew a standing expectation, and no newer one stands
-    past_cancellations: tuple[int, ...] = ()  # cancelled discharges that a newer discharge has overtaken
+    taken_back: tuple[TakenBack, ...] = ()  # every discharge and expectation that was told and did not stand
     pending_since: int | None = None
     ever_inpatient: bool = True
     ended_as_outpatient: bool = False

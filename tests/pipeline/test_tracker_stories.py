@@ -444,6 +444,16 @@ STORIES: dict[str, Story] = {
     "A25, though it still carries PV2-9": Story(
         (IN, adt("A16", "0311 0900", pv1(), "PV2|||||||||20260314"), adt("A25", "0312 0900", pv1(), "PV2|||||||||20260314")), (NOW_VOID,)
     ),
+    "an expected date is deleted": Story(
+        (IN, adt("A08", "0311 0900", pv1(), "PV2|||||||||20260314"), adt("A08", "0312 0900", pv1(), 'PV2|||||||||""')), (NOW_VOID,)
+    ),
+    "an expected date is withdrawn before it came into view": Story(
+        (IN, adt("A08", "0305 0900", pv1(), "PV2|||||||||20260316"), adt("A25", "0306 0900", pv1(), "PV2|||||||||20260316")), ()
+    ),
+    "A16, A25, and a new A16": Story(
+        (IN, adt("A16", "0310 0900", pv1()), adt("A25", "0311 0900", pv1()), adt("A16", "0312 0900", pv1())),
+        (f"st-mary - anticipated|none|{NOTHING}",),
+    ),
     "A13": Story((*LEFT, siu("S12", "0310 1200", "0316 1000"), adt("A13", "0310 1500", pv1())), (NOW_VOID,)),
     "A13, and a later A03": Story(
         (*LEFT, adt("A13", "0310 1500", pv1()), adt("A03", "0311 1500", pv1(left="0311 1500", code="01"))), (f"st-mary 03-11 open|none|{NOTHING}",)
@@ -521,3 +531,15 @@ def test_a_task_that_an_agency_was_sent_is_cancelled_and_not_forgotten(name: str
             flags = [each for each in reader.search(ALL, "Flag") if each.body is not None]
         assert [task["status"] for task in tasks] == ["cancelled"]
         assert flags == []
+
+
+def test_what_is_expected_anew_is_asked_with_a_task_of_its_own() -> None:
+    """The Task that was cancelled with the first expectation stays cancelled."""
+    admission, *expected = STORIES["A16, A25, and a new A16"].sent
+    with memory_folder() as folder, store_since("2026-03-09T12:00:00-05:00", folder) as store:
+        tell(store, (admission,), moment_of("2026-03-09T12:00:00-05:00"))
+        for each, day in zip(expected, ("10", "11", "12"), strict=True):
+            tell(store, (each,), moment_of(f"2026-03-{day}T12:00:00-05:00"))
+        with store.reading() as reader:
+            tasks = [orjson.loads(each.body) for each in reader.search("river", "Task") if each.body is not None]
+    assert sorted(task["status"] for task in tasks) == ["cancelled", "requested"]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from transitions.model import Claim, Client, Code, Contact, Decision, Evidence, FollowUp, Placement, Stay, Visit
+from transitions.model import Claim, Client, Code, Contact, Decision, Evidence, FollowUp, Placement, Stay, TakenBack, Visit
 from transitions.policy import Agency, Policy
 
 CHICAGO = "America/Chicago"
@@ -22,6 +22,10 @@ UNCERTAIN = (Evidence("one number, two birth dates"),)
 def at(text: str, zone: str = CHICAGO, fold: int = 0) -> datetime:
     """ "12-01 10:00" or "2027-01-01 10:00:30" in the hospital's zone."""
     return datetime.fromisoformat(text if text[2] != "-" else f"2026-{text}").replace(tzinfo=ZoneInfo(zone), fold=fold)
+
+
+CANCELLED = (TakenBack("discharge", at("12-01 10:00"), at("12-02 08:15")),)
+"""The discharge of 12-01, taken back the next morning."""
 
 
 def inside(**changes: Any) -> Stay:

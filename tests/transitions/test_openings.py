@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.transitions.given import at, claim, decided, left
+from tests.transitions.given import CANCELLED, at, claim, decided, left
 from transitions.assess import assess
 from transitions.model import Assignment, Decision
 from transitions.openings import Opening
@@ -71,7 +71,7 @@ def test_a_person_may_send_a_client_to_an_agency_that_is_closed_and_it_keeps_who
 
 
 def test_after_a_cancelled_discharge_the_agency_that_had_the_client_is_passed_over_if_it_has_closed_meanwhile() -> None:
-    discharged: dict[str, Any] = {"discharged": "12-05 10:00", "past_cancellations": (at("12-02 08:15"),)}
+    discharged: dict[str, Any] = {"discharged": "12-05 10:00", "taken_back": CANCELLED}
     assert turns(**discharged)[-1][:2] == (2, "river")
     assert turns(**discharged, decisions=(passed("river", 2, "12-05 10:05"),))[-1][:2] == (2, "harbor")
 

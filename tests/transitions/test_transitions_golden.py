@@ -16,6 +16,7 @@ import pytest
 
 from tests.transitions.given import (
     ACCEPTED,
+    CANCELLED,
     CHICAGO,
     CLIENT,
     DEPRESSION,
@@ -39,7 +40,7 @@ from tests.transitions.given import (
     written,
 )
 from transitions.assess import assess
-from transitions.model import Code, Contact, Evidence, FollowUp, Placement, Stay, Transition
+from transitions.model import Code, Contact, Evidence, FollowUp, Placement, Stay, TakenBack, Transition
 
 
 class Golden(NamedTuple):
@@ -188,9 +189,11 @@ ROWS = [
     Golden("A13, and a new A16", pending("12-03 09:00", "12-05 10:00", discharge_cancelled=at("12-02 08:15")), NOBODY, "12-03 09:00", "anticipated|none|no-follow-up-scheduled|standard|12-05 10:00"),
     Golden("A13, and a new date that is not yet in view", expected("12-20 10:00", "12-03 09:00", discharge_cancelled=at("12-02 08:15")), NOBODY, "12-03 09:00", "void|none||standard|12-17 00:00"),
     Golden("A25 withdrew the A16", inside(expectation_withdrawn=at("12-01 12:00")), NOBODY, "12-01 12:00", "void|none||standard|-"),
+    Golden("a date is withdrawn before it came into view: nobody was ever leaving", inside(expectation_withdrawn=at("11-25 12:00"), taken_back=(TakenBack("expectation", at("11-20 09:00"), at("11-25 12:00"), at("12-05 15:00")),)), NOBODY, "12-05 12:00", "none"),
+    Golden("a date is withdrawn after it came into view", inside(expectation_withdrawn=at("12-02 12:00"), taken_back=(TakenBack("expectation", at("11-20 09:00"), at("12-02 12:00"), at("12-05 15:00")),)), NOBODY, "12-05 12:00", "void|none||standard|-"),
     Golden("A23 after a discharge", inside(state="entered-in-error", discharge_evidence=(Evidence("ADT^A03"),), error_recorded=at("12-02 08:00")), NOBODY, "12-02 09:00", "void|none||standard|-"),
     Golden("A11 with nothing in view", inside(state="admission-cancelled", error_recorded=at("11-11 08:00")), NOBODY, "12-02 09:00", "none"),
-    Golden("A13, and a later A03 opens it again", left("12-05 10:00", past_cancellations=(at("12-02 08:15"),)), NOBODY, "12-05 10:00", "open|none|no-follow-up-scheduled|standard|12-06 10:00"),
+    Golden("A13, and a later A03 opens it again", left("12-05 10:00", taken_back=CANCELLED), NOBODY, "12-05 10:00", "open|none|no-follow-up-scheduled|standard|12-06 10:00"),
     # --- which stays
     Golden("a medical stay", left(placements=(Placement(at("11-10 08:00"), "MED3", "other"),), diagnoses=(INFARCTION,)), NOBODY, "12-02 10:00", "none"),
     Golden("moved off the psychiatric unit, no psychiatric diagnosis", left(placements=MOVED_OFF, diagnoses=()), NOBODY, "12-02 10:00", "none"),

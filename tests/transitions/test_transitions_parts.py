@@ -12,6 +12,7 @@ import pytest
 
 from tests.transitions.given import (
     ACCEPTED,
+    CANCELLED,
     CHICAGO,
     CLIENT,
     DEPRESSION,
@@ -40,7 +41,7 @@ from transitions.assess import assess, outlook
 from transitions.describe import CLEARS, CLOSED_AS, FLAGS, clears
 from transitions.dispositions import by_code
 from transitions.follow_up import kind_of
-from transitions.model import ClosedAs, Code, FlagCode, FollowUp, Observation, Placement, Stay, Transition
+from transitions.model import ClosedAs, Code, FlagCode, FollowUp, Observation, Placement, Stay, TakenBack, Transition
 from transitions.policy import Agency, Policy, validate
 from transitions.psychiatric import psychiatric
 from transitions.windows import END_OF_TIME, Clock, after, local_day, start_of_day, utc
@@ -403,7 +404,7 @@ def turns(transition: Transition) -> list[tuple[int, str | None, str, str]]:
         (left(code="65"), [(1, "river", "requested", "")]),  # the hold has lapsed
         (inside(discharge_cancelled=at("12-02 08:15")), [(1, "river", "cancelled", "void")]),
         (inside(discharge_cancelled=at("12-02 08:15"), claims=ACCEPTED), [(1, "river", "cancelled", "void")]),
-        (left("12-05 10:00", past_cancellations=(at("12-02 08:15"),), claims=ACCEPTED), [(1, "river", "cancelled", "void"), (2, "river", "requested", "")]),
+        (left("12-05 10:00", taken_back=CANCELLED, claims=ACCEPTED), [(1, "river", "cancelled", "void"), (2, "river", "requested", "")]),
         (left(claims=ACCEPTED, other_visits=(visit("12-03 10:00"),)), [(1, "river", "cancelled", "readmitted")]),
         (left(claims=ACCEPTED, other_visits=(visit("12-03 10:00", "12-05 10:00", tracked=False),)), [(1, "river", "cancelled", "readmitted"), (2, "river", "requested", "")]),
         (left(claims=ACCEPTED, decisions=(decided("close", "left-region"),)), [(1, "river", "cancelled", "left-region")]),
@@ -415,6 +416,19 @@ def test_whose_turn_it_is(stay: Stay, expect: list[tuple[int, str | None, str, s
     assert turns(transition) == expect
     agency = expect[-1][1] if expect else None
     assert (transition.agency, transition.queue) == (agency, "coordinator" if agency is None else "agency")
+
+
+def test_a_turn_runs_from_when_the_discharge_was_told_until_it_was_taken_back() -> None:
+    again = (*CANCELLED, TakenBack("expectation", at("12-03 09:00"), at("12-04 09:00")))
+    transition = now(left("12-05 10:00", taken_back=again), "12-06 10:00")
+    assert [(each.since, each.until) for each in transition.assignments] == [
+        (at("12-01 10:00"), at("12-02 08:15")),
+        (at("12-03 09:00"), at("12-04 09:00")),
+        (at("12-05 10:00"), None),
+    ]
+    void = now(inside(discharge_cancelled=at("12-02 08:15"), taken_back=CANCELLED), "12-06 10:00")
+    assert [(each.since, each.until, each.ended) for each in void.assignments] == [(at("12-01 10:00"), at("12-02 08:15"), "void")]
+    assert (void.tracked_since, void.since) == (at("12-01 10:00"), at("12-02 08:15"))
 
 
 def test_a_kept_visit_leaves_the_task_to_the_agency_and_withdraws_one_that_nobody_took() -> None:

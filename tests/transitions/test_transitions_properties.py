@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.transitions.given import CHICAGO, CLIENT, DEPRESSION, ICD10, INFARCTION, POLICY, UNCERTAIN, at, decided
 from transitions.assess import assess, outlook, overdue
-from transitions.model import Claim, ClosedAs, Code, Contact, Decision, Evidence, FollowUp, Observation, Placement, Stay, Transition, Visit
+from transitions.model import Claim, ClosedAs, Code, Contact, Decision, Evidence, FollowUp, Observation, Placement, Stay, TakenBack, Transition, Visit
 from transitions.policy import Policy
 
 DISCHARGED = at("12-01 10:00")
@@ -135,7 +135,7 @@ def stays(moments: st.SearchStrategy[datetime], **fixed: Any) -> st.SearchStrate
         "referred_to": st.sampled_from([(), ("harbor",), ("elsewhere",)]),
         "withheld_from": st.sampled_from([frozenset(), frozenset({"*"}), frozenset({"river"})]),
         "tie": st.sampled_from([False, False, True]),
-        "past_cancellations": st.lists(moments, max_size=1).map(tuple),
+        "taken_back": st.lists(st.builds(TakenBack, st.sampled_from(["discharge", "expectation"]), moments, moments, maybe), max_size=2).map(tuple),
         "evidence": evidence,
     }
     return st.builds(Stay, **(given_ | {name: st.just(value) for name, value in fixed.items()}))
@@ -148,6 +148,10 @@ DISCHARGE = {"state": "discharged", "discharged": DISCHARGED, "discharge_recorde
 
 
 HELD = Stay("", "", CLIENT, "", CHICAGO, "discharged", DISCHARGED, discharged=DISCHARGED, diagnoses=(DEPRESSION,), disposition=Code("", "65"))
+
+
+TWICE = tuple(Visit("a", "EMER", hospital, DISCHARGED + timedelta(days=2), None, False, "no", False) for hospital in ("Lakeside", "St. Mary"))
+"""Two visits that nothing but what they say tells apart."""
 
 
 def said(transition: Transition | None) -> Transition | None:
@@ -290,6 +294,7 @@ def test_after_a13_the_transition_is_void_and_a_later_discharge_opens_it_again(s
 
 @settings(QUICK, max_examples=200)
 @given(stays(anywhere), st.lists(follow_ups(anywhere), max_size=3).map(tuple), st.lists(contacts(anywhere), max_size=2).map(tuple), anywhere)
+@example(replace(HELD, other_visits=TWICE, decisions=(decided("psychiatric", "yes"),)), (), (), DISCHARGED)
 def test_assess_never_raises(stay: Stay, follow_ups: Any, contacts: Any, as_of: datetime) -> None:
     once = assess(stay, follow_ups, contacts, as_of, POLICY)
     assert assess(stay, follow_ups, contacts, as_of, POLICY) == once

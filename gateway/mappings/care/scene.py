@@ -96,9 +96,11 @@ class Scene:
 
     @property
     def begun(self) -> datetime:
-        """When the transition came to be known: the recorded time of the discharge, else of its expectation, else of what voided it."""
-        stay, void = self.transition.stay, self.transition.since if self.transition.status == "void" else None
-        return stay.discharge_recorded or stay.expectation_recorded or stay.pending_since or void or stay.first_seen
+        """When the transition came to be known: by the discharge, else its expectation; a void one, by what was taken back. Recorded times."""
+        transition, stay = self.transition, self.transition.stay
+        if transition.status == "void":
+            return transition.tracked_since or transition.since or stay.first_seen
+        return stay.discharge_recorded or stay.expectation_recorded or stay.pending_since or stay.first_seen
 
     @property
     def reached(self) -> bool:
