@@ -20,6 +20,7 @@ def main() -> None:
     sys.argv = sys.argv[:1]
     writer.main()
     store.main()
+    measure.main()
 
 
 if __name__ == "__main__":

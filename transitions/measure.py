@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from transitions.dispositions import disposition
 from transitions.follow_up import CAME, kind_of
@@ -26,8 +26,7 @@ LAST_MONTH, LAST_DAY = 12, 1
 _NOT_ACUTE = frozenset({"nursing", "rehabilitation", "long-term"})
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """One discharge as the measure sees it.
 
     `fate`: counted (in the denominator), excluded (it would be, but for `why`), or outside (the measure does not speak of it, for `why`). `visit` is
@@ -84,8 +83,11 @@ class Measure:
 
     def add(self, case: Case, policy: Policy) -> None:
         """Count one case of the year in every group that it belongs to."""
-        groups = ((self.hospitals, case.hospital), (self.agencies, case.agency), (self.months, f"{case.discharged:%Y-%m}"))
-        for rate in (self.total, *(group.setdefault(name, Rate(name)) for group, name in groups)):
+        self.total.add(case, policy)
+        for group, name in ((self.hospitals, case.hospital), (self.agencies, case.agency), (self.months, case.discharged.isoformat()[:7])):
+            rate = group.get(name)
+            if rate is None:
+                rate = group[name] = Rate(name)
             rate.add(case, policy)
 
 

@@ -40,8 +40,10 @@ def measured(case: Case, patient: str) -> Measured:
 def case_from(kept: Measured) -> tuple[Case, str]:
     """The case that was kept, and its patient."""
     told = orjson.loads(kept.body)
-    patient, visit = told.pop("patient"), told["visit"]
-    return Case(**told | {"discharged": date.fromisoformat(kept.day), "visit": date.fromisoformat(visit) if visit else None}), patient
+    visit = date.fromisoformat(told["visit"]) if told["visit"] else None
+    about = told["transition"], told["hospital"], told["agency"]
+    case = Case(*about, date.fromisoformat(kept.day), told["fate"], told["why"], visit, told["days"], told["reference"])
+    return case, told["patient"]
 
 
 def measure_json(found: Measure) -> Json:
