@@ -6,7 +6,10 @@ tables. So nothing is claimed that is not served, and nothing has to be written 
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
 from typing import Any, NamedTuple
 
 from gateway import __version__
@@ -22,6 +25,7 @@ _BESIDE = (
     "Beside FHIR, as JSON: GET /api/transitions (the feed); POST /api/transitions/{id}/decisions (the coordinator's); "
     "GET and PUT /api/agency (whether an agency takes new clients), /api/agencies/{id} for the coordinator."
 )
+_R4_PARAMETER = "http://hl7.org/fhir/SearchParameter/"
 _ORDER = ("read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type")
 """As R4 lists type-level interactions."""
 
@@ -114,11 +118,24 @@ def _resource(type: str, offers: Sequence[Offer]) -> Json:
     if backwards := [f"{source}:{one.name}" for source in search.searchable() for one in search.parameters(source).values() if _refers_to(one, type)]:
         said["searchRevInclude"] = backwards
     if type in search.searchable():
-        common: list[Json] = [{"name": "_id", "type": "token"}, {"name": "_lastUpdated", "type": "date"}]
-        said["searchParam"] = [*common, *({"name": one.name, "type": one.kind} for one in parameters)]
+        listed = [("_id", "token"), ("_lastUpdated", "date"), *((one.name, one.kind) for one in parameters)]
+        said["searchParam"] = [{"name": name, "definition": definition(type, name), "type": kind} for name, kind in listed]
     if operations:
         said["operation"] = [_operation(one) for one in operations]
     return said
+
+
+def definition(type: str, name: str) -> str:
+    """The canonical of a search parameter: R4 names most of them after type and parameter, and defines some for several types at once."""
+    if name.startswith("_"):
+        return f"{_R4_PARAMETER}Resource-{name[1:]}"
+    return _shared_definitions().get((type, name), f"{_R4_PARAMETER}{type}-{name}")
+
+
+@cache
+def _shared_definitions() -> Mapping[tuple[str, str], str]:
+    with files("gateway.fhir").joinpath("search_definitions.csv").open(encoding="utf-8") as lines:
+        return {(type, row["name"]): row["definition"] for row in csv.DictReader(lines) for type in row["types"].split()}
 
 
 def _refers_to(parameter: search.Parameter, type: str) -> bool:
