@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 
-from benchmarks import assess, journey, reader, store, translate, validate, writer
+from benchmarks import assess, journey, measure, reader, store, translate, validate, writer
 
 
 def main() -> None:
