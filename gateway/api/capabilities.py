@@ -85,12 +85,10 @@ def statement(base_url: str, offers: Iterable[Offer]) -> Json:
 
 
 def _security(base_url: str) -> Json:
-    """SMART's older clients find the endpoints here alone."""
+    """SMART's older clients find the endpoints here alone. The extension, as R4 has it, knows no more of ours than these two."""
     uris = [
         {"url": "authorize", "valueUri": f"{base_url}{discovery.AUTHORIZE}"},
         {"url": "token", "valueUri": discovery.token_url(base_url)},
-        {"url": "introspect", "valueUri": f"{base_url}{discovery.INTROSPECT}"},
-        {"url": "revoke", "valueUri": f"{base_url}{discovery.REVOKE}"},
     ]
     return {
         "extension": [{"url": _OAUTH_URIS, "extension": uris}],
