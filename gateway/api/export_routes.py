@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, Request, Response
 
 from gateway.api.exporting import Exporting
@@ -25,7 +27,7 @@ def add(routes: APIRouter, services: Services) -> None:
     async def kick_off(request: Request, *path: str) -> Response:
         caller, call = await asked(request, *path)
         check_accept(call)
-        return exporting.kick_off(caller, call)
+        return await asyncio.to_thread(exporting.kick_off, caller, call)  # it writes, and may have to wait for its turn
 
     async def of_system(request: Request) -> Response:
         return await kick_off(request, EXPORT)
@@ -39,7 +41,9 @@ def add(routes: APIRouter, services: Services) -> None:
     async def job(request: Request, id: str) -> Response:
         caller, call = await asked(request, *JOB, id)
         check_accept(call)
-        return exporting.cancel(caller, id) if call.method == "DELETE" else exporting.status(caller, id)
+        if call.method == "DELETE":
+            return await asyncio.to_thread(exporting.cancel, caller, id)
+        return exporting.status(caller, id)
 
     async def file(request: Request, id: str, name: str) -> Response:
         caller, call = await asked(request, *JOB, id, name)

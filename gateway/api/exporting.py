@@ -21,7 +21,7 @@ from gateway.api.access import view
 from gateway.api.answers import PRIVATE, Answer, FhirResponse
 from gateway.api.auditing import exported
 from gateway.api.capabilities import Offer, Operation
-from gateway.api.export_content import ERROR, OUTPUT, Stretch, extent, lines, page
+from gateway.api.export_content import ERROR, OUTPUT, Extent, Stretch, extent, lines, page
 from gateway.api.export_request import Asked, leave, loaded, read
 from gateway.api.export_work import whoever_asked
 from gateway.api.rates import Buckets, Rate
@@ -146,8 +146,7 @@ class Exporting:
             yield b"".join(note.encode() + b"\n" for note in asked.notes)
             return
         leaves = (*leave(whoever_asked(row, asked), file.type), *leave(caller, file.type))
-        with view(self._store, row.recipient) as look:
-            of = extent(look, asked, row.moment)
+        of = await asyncio.to_thread(self._extent, row, asked)
         after: int | None = file.after
 
         def piece(after: int) -> tuple[bytes, int | None]:
@@ -165,6 +164,10 @@ class Exporting:
             sent, after = await asyncio.to_thread(piece, after)
             if sent:
                 yield sent
+
+    def _extent(self, row: ExportRow, asked: Asked) -> Extent:
+        with view(self._store, row.recipient) as look:
+            return extent(look, asked, row.moment)
 
     def _check_standing(self, caller: Caller, row: ExportRow) -> None:
         """Whoever was revoked, or cancelled, while a file is sent gets no more of it."""

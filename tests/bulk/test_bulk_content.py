@@ -257,8 +257,8 @@ def test_large_exports_come_in_pages_and_files_with_nothing_lost_between(gateway
     monkeypatch.setattr(export_content, "PAGE", 7)
     gateway.worker = export_work.Worker(gateway.gateway.store, lambda: gateway.gateway.now, file=20)
     ids = [f"p{number:03}" for number in range(100)]
-    gateway.gateway.put(("*", "river"), *(patient(id) for id in ids))
-    gateway.gateway.put(("*",), *(patient(id) for id in ("x1", "x2")))
+    gateway.gateway.put(("*",), *(patient(id) for id in (*ids, "x1", "x2")))
+    gateway.gateway.put(("river",), *(patient(id) for id in ids))  # of bodies that there are: one position after the other
     manifest = finished(gateway, "greedy")
     sizes = [each["count"] for each in manifest["output"]]
     assert len(sizes) > 3
