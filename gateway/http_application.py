@@ -37,7 +37,7 @@ def application(gateway: Gateway) -> FastAPI:
     from gateway.adapters.hl7v2 import http as hl7v2_over_http
     from gateway.api.edge import guard
     from gateway.api.metrics import FeedMetrics
-    from gateway.api.router import api
+    from gateway.api.router import api, short_way
     from gateway.api.services import Limits, Services
     from gateway.api.traffic import Traffic
     from gateway.smart import access
@@ -86,6 +86,7 @@ def application(gateway: Gateway) -> FastAPI:
     app.include_router(subscriptions.serve(services, gateway.dispatcher))
     app.include_router(api(services))
     app.include_router(pages.pages(shown))
+    app.router.routes.insert(0, short_way(services))
     guard(app, services.registry, traffic, Origins(store.credentials, time.monotonic))
     return app
 

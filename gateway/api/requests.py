@@ -42,8 +42,13 @@ class Call(NamedTuple):
 
 async def call_of(request: Request, limit: int, *path: str) -> Call:
     """The interaction that an HTTP request asks for."""
-    headers = {name: ",".join(request.headers.getlist(name)) for name in request.headers}
-    return Call(request.method, path, parameters(request.url.query), headers, await body(request, limit))
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in request.scope["headers"]:  # names in lower case, as ASGI has them
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    query = request.scope["query_string"].decode("latin-1")
+    content = b"" if request.method in ("GET", "HEAD") else await body(request, limit)
+    return Call(request.method, path, parameters(query) if query else (), headers, content)
 
 
 def parameters(query: str) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import orjson
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -13,6 +14,7 @@ from gateway.api import bundles, capabilities, decisions, export_routes, exporti
 from gateway.api.access import view
 from gateway.api.answers import FHIR_JSON, Answer, failure, pretty
 from gateway.api.auditing import FEED, disclosed
+from gateway.api.dispatch import ShortWay
 from gateway.api.requests import FORM, Call, call_of, check_accept, check_content_type, decoded, parameters
 from gateway.api.searching import search_type
 from gateway.api.services import Services
@@ -30,7 +32,6 @@ OFFERS = (writing.OFFER, validating.OFFER, bundles.OFFER, groups.OFFER, exportin
 
 async def interact(services: Services, caller: Caller, call: Call) -> Answer:
     """One interaction on a type or an instance, as asked over HTTP."""
-    check_accept(call)
     if len(call.path) == 2 and call.path[1] == "_search" and call.method == "POST":
         call = _searching(call)
     try:
@@ -104,6 +105,21 @@ def api(services: Services) -> APIRouter:
     return routes
 
 
+def short_way(services: Services) -> ShortWay:
+    """What is to be tried before any other route of the app that `api` is included in."""
+
+    async def interaction(request: Request, steps: tuple[str, ...]) -> Response:
+        return await interact(services, *await _asked(services, request, *steps))
+
+    return ShortWay(resource_types(), interaction, {"/api/transitions": partial(_transitions, services)})
+
+
+async def _transitions(services: Services, request: Request) -> Response:
+    caller = services.authenticate(request.headers.get("authorization"))
+    call = await call_of(request, services.limits.body, *FEED)
+    return disclosed(services, caller, call, await feed.transitions(services, caller, call))
+
+
 def _fhir(routes: APIRouter, services: Services) -> None:
     about = orjson.dumps(capabilities.statement(services.base_url, [*OFFERS, *(each.offer for each in services.own_types.values())]))
 
@@ -165,9 +181,7 @@ async def _asked(services: Services, request: Request, *path: str) -> tuple[Call
 
 def _operations(routes: APIRouter, services: Services) -> None:
     async def transitions(request: Request) -> Response:
-        caller = services.authenticate(request.headers.get("authorization"))
-        call = await call_of(request, services.limits.body, *FEED)
-        return disclosed(services, caller, call, await feed.transitions(services, caller, call))
+        return await _transitions(services, request)
 
     async def decide(request: Request, id: str) -> Response:
         caller, call = await _asked(services, request, *FEED, id, "decisions")

@@ -64,7 +64,8 @@ def run(services: Services, look: View, query: Query) -> Page:
     page = found[: query.count]
     following = _following(services, look, query, page[-1]) if len(found) > query.count else ""
     total = len(page) if not following and not query.cursor and query.total != "none" else _total(services, look, query)
-    return Page(page, included(look, query.includes, page, services.limits.page, budget), following, total)
+    beside = included(look, query.includes, page, services.limits.page, budget) if query.includes else []
+    return Page(page, beside, following, total)
 
 
 def _in_order(services: Services, look: View, query: Query, budget: Budget) -> list[Seen]:

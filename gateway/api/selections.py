@@ -106,9 +106,11 @@ class Selection:
         chunk = likely if self.simple else min(2 * likely, _AT_ONCE)
         while True:
             found = look.search(self.type, **self._wanted(Wanted(after=after, newest_first=newest_first, limit=chunk)))
-            if not self.simple:
+            if self.simple:
+                yield from found
+            else:
                 budget.spend(len(found))
-            yield from (one for one in found if self._holds(one.resource))
+                yield from (one for one in found if self._holds(one.resource))
             if len(found) < chunk:
                 return
             after, chunk = found[-1].position, min(2 * chunk, _AT_ONCE)

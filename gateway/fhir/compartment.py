@@ -28,10 +28,17 @@ def patients(resource: Json) -> list[str]:
     kind = resource["resourceType"]
     if kind == "Patient":
         return [f"Patient/{resource['id']}"]
-    found = elements.values(resource, _ELEMENTS.get(kind, PATIENT.get(kind, "").replace("[]", "")))
-    named = (elements.relative(str(one.get("reference", ""))) for one in found if isinstance(one, dict))
+    path = _ELEMENTS.get(kind, "")
+    only = resource.get(path)
+    if isinstance(only, dict):  # as of most types
+        reference = elements.relative(str(only.get("reference", "")))
+        return [reference] if reference.startswith("Patient/") else []
+    named = (elements.relative(str(one.get("reference", ""))) for one in elements.values(resource, path) if isinstance(one, dict))
     return [reference for reference in named if reference.startswith("Patient/")]
 
 
-_ELEMENTS = {"Appointment": "participant.actor", "Provenance": "target", "Device": "patient"}
-"""Where it stands otherwise than the table of writes has it."""
+_ELEMENTS = {
+    **{kind: path.replace("[]", "") for kind, path in PATIENT.items()},
+    **{"Appointment": "participant.actor", "Provenance": "target", "Device": "patient"},
+}
+"""Where it stands: mostly as the table of writes has it."""

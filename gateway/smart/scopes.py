@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 from urllib.parse import parse_qsl
 
@@ -52,6 +53,7 @@ class Scope:
         return interaction in self.letters and self.type in ("*", type)
 
 
+@lru_cache(256)
 def parse(text: str) -> tuple[Scope, ...]:
     """Read a space-separated list; a doubled scope counts once. Raises Invalid, with the place of the first that is not a scope."""
     words = [word for word in text.split(" ") if word]

@@ -1,14 +1,14 @@
 """Finding current versions by search terms: which way is the shortest, and whether a recipient's own version has the terms.
 
-Two ways lead to a page. A *set* of resources that some index names (a term, an id, a partition) is looked up and sorted; or the type is *walked* in
-order of position, which costs little where many match, or where little lies beyond the position asked from. How many there are is counted as far as
-a few hundred, so that finding the way never costs more than going it.
+Two ways lead to a page. A small *set* of resources that some index names (a term, an id, a partition) is looked up and sorted; or the type is
+*walked* in order of position, past what the index of terms does not name: that costs little where many match, or where little lies beyond the
+position asked from. They cost the same at about the root of (page x resources of the type), a thousand.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -20,10 +20,9 @@ from gateway.store.rows import indexed
 from gateway.store.wanted import Wanted
 
 FEW = 200
-"""A set of at most so many is looked up at once."""
-RARE = 2000
-"""And of so many, where walking past several times the page's rows did not fill it."""
-_PATIENCE = 8
+"""A set of at most so many is looked up."""
+SEVERAL = 1_000
+"""And of so many, unless one in four of what would be walked is of it. No more than that are counted."""
 
 _FOREVER = 2**63 - 1
 _LAST = "\U0010ffff"
@@ -31,7 +30,6 @@ _LAST = "\U0010ffff"
 
 Row = Sequence[Any]
 """type, name, number, position, body, partition, heads, terms"""
-_Set = tuple[str, tuple[object, ...]]
 
 
 class Finder:
@@ -47,47 +45,53 @@ class Finder:
             return iter(())
         sets = [self._set(kind, type, term) for term in terms]
         if wanted.get("partition") is not None:
-            sets.append((sql.IN_PARTITION, (wanted["partition"],)))
+            sets.append(_Set(sql.IN_PARTITION, (wanted["partition"],)))
         return islice(self._way(sets, _bounds(owner, kind, wanted), wanted, _Matching(owner, wanted)), wanted.get("limit"))
 
     def _way(self, sets: Sequence[_Set], bounds: tuple[int, ...], wanted: Wanted, matching: _Matching) -> Iterator[Row]:
-        few = self._fewest(sets, FEW)
-        if few is not None:
-            return filter(matching, self._of_resources(few, bounds, wanted))
-        walked = iter(self._walk(sql.IN_ORDER + _direction(wanted), bounds))
         if not sets:
-            return filter(matching, walked)
-        limit = wanted.get("limit")
-        patience = _PATIENCE * (limit or FEW)
-        tried = list(islice(walked, patience))
-        page = list(filter(matching, tried))
-        if len(tried) == patience and (limit is None or len(page) < limit):
-            rare = self._fewest(sets, RARE)
-            if rare is not None:
-                return filter(matching, self._of_resources(rare, bounds, wanted))
-        return chain(page, filter(matching, walked))
+            return iter(self._walk(sql.IN_ORDER + _direction(wanted), bounds))
+        chosen, size = self._fewest(sets)
+        if size <= FEW or (size <= SEVERAL and self._lie_between(bounds, 4 * size)):
+            return filter(matching, self._of_resources(chosen, bounds, wanted))
+        named = [each for each in sets if each.names]
+        statement = sql.NAMED_IN_ORDER.format("".join(sql.NAMED.format(each.names) for each in named)) + _direction(wanted)
+        return filter(matching, self._walk(statement, (*bounds, *(value for each in named for value in each.parameters))))
 
     def _of_resources(self, chosen: _Set, bounds: tuple[int, ...], wanted: Wanted) -> Iterable[Row]:
-        return self._connection.execute(sql.OF_RESOURCES.format(chosen[0]) + _direction(wanted), (*chosen[1], *bounds))
+        return self._connection.execute(sql.OF_RESOURCES.format(chosen.query) + _direction(wanted), (*chosen.parameters, *bounds))
 
     def _set(self, kind: int, type: str, term: _Term) -> _Set:
-        """A query for the resources of which somebody's head has the term, and its parameters."""
+        """The resources of which somebody's head has the term."""
         if term.parameter == "_id":
-            return sql.WITH_ID.format(_marks(term.values)), (*term.values, kind)
+            return _Set(sql.WITH_ID.format(_marks(term.values)), (*term.values, kind))
         word = self._words(f"{type}.{term.parameter}")
-        if not term.beginnings:
-            return sql.WITH_TERM.format(_marks(term.values)), (word, *map(indexed, term.values))
-        between = [bound for value in term.values for bound in (value, value + _LAST)]
-        return sql.WITH_BEGINNING.format(" OR ".join([sql.BEGINNING] * len(term.values))), (word, *between)
+        if term.beginnings:
+            between = [bound for value in term.values for bound in (value, value + _LAST)]
+            return _Set(sql.WITH_BEGINNING.format(" OR ".join([sql.BEGINNING] * len(term.values))), (word, *between))
+        names = sql.HAS_TERM.format(_marks(term.values))
+        return _Set(sql.WITH_TERM.format(names), (word, *map(indexed, term.values)), names)
 
-    def _fewest(self, sets: Sequence[_Set], most: int) -> _Set | None:
-        """The smallest set, if none is larger than `most`; counted no further."""
-        best, least = None, most + 1
-        for subquery, values in sets:
-            count = self._connection.execute(sql.COUNT_FOUND.format(subquery), (*values, least)).fetchone()[0]
+    def _fewest(self, sets: Sequence[_Set]) -> tuple[_Set, int]:
+        """The smallest set and its size, counted no further than is of interest."""
+        best, least = sets[0], SEVERAL + 1
+        for each in sets:
+            count = self._connection.execute(sql.COUNT_FOUND.format(each.query), (*each.parameters, least)).fetchone()[0]
             if count < least:
-                best, least = (subquery, values), count
-        return best
+                best, least = each, count
+        return best, least
+
+    def _lie_between(self, bounds: tuple[int, ...], versions: int) -> bool:
+        """Whether so many versions of the type lie between the bounds."""
+        return bool(self._connection.execute(sql.COUNT_BETWEEN, (*bounds, versions)).fetchone()[0] == versions)
+
+
+class _Set(NamedTuple):
+    """Resources that an index names: a query for them, and its parameters. `names`: what it asks of a row of `term`, where it can be asked of one."""
+
+    query: str
+    parameters: tuple[object, ...]
+    names: str = ""
 
 
 class _Term(NamedTuple):

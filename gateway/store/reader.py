@@ -67,8 +67,9 @@ class SqlReader:
         while page := list(islice(rows, _BODIES_AT_ONCE)):
             stored = {row[4] for row in page}
             bodies = dict(self._rows(sql.GET_BODIES.format(", ".join("?" * len(stored))), *stored))
+            name = self._words.name
             for type, id, number, position, body, partition, *_ in page:
-                yield self._version((type, id, number, position, None if body is None else bodies[body], partition))
+                yield Version(name(type), id, number, position, position, None if body is None else bodies[body], partition or 0)
 
     def export(self, recipient: str, type: str | None = None) -> Iterator[Version]:
         owner = self._recipients.known(recipient)

@@ -164,12 +164,14 @@ CURRENT = (
     "(SELECT 1 FROM version n WHERE n.resource = v.resource AND n.recipient = v.recipient AND n.number = v.number + 1)"
 )
 """This version is not deleted, and no later one follows it."""
-IN_ORDER = (
+NAMED_IN_ORDER = (
     "SELECT r.type, r.name, v.number, v.position, v.body, r.partition, r.heads, r.terms FROM version v INDEXED BY version_type "
-    f"JOIN resource r ON r.id = v.resource WHERE v.recipient = ? AND v.type = ? AND v.position > ? AND v.position < ? AND {CURRENT} "
+    f"JOIN resource r ON r.id = v.resource WHERE v.recipient = ? AND v.type = ? AND v.position > ? AND v.position < ?{{0}} AND {CURRENT} "
     "ORDER BY v.position"
 )
-"""Current versions of a type between two positions, in order of position, without their bodies."""
+"""Current versions of a type between two positions, in order of position, without bodies; {0}: what the index has to name them by (`NAMED`)."""
+IN_ORDER = NAMED_IN_ORDER.format("").replace(", r.heads, r.terms", "")
+"""The same where every one is wanted."""
 AS_OF = (
     "SELECT r.type, r.name, v.number, v.position, v.body, r.partition, EXISTS "
     "(SELECT 1 FROM version l WHERE l.resource = v.resource AND l.recipient = v.recipient AND l.number = v.number + 1) "
@@ -185,10 +187,16 @@ OF_RESOURCES = (
     f"WHERE v.recipient = ? AND +v.type = ? AND +v.position > ? AND +v.position < ? AND {CURRENT} ORDER BY v.position"
 )
 """The same of a few resources that are found first. A plus keeps SQLite from using the index of the other order."""
-WITH_TERM = "SELECT DISTINCT resource FROM term WHERE parameter = ? AND value IN ({0})"
+HAS_TERM = "parameter = ? AND value IN ({0})"
+WITH_TERM = "SELECT DISTINCT resource FROM term WHERE {0}"
+NAMED = " AND EXISTS (SELECT 1 FROM term WHERE {0} AND resource = v.resource)"
 BEGINNING = "(value >= ? AND value < ?)"
 WITH_BEGINNING = "SELECT DISTINCT resource FROM term WHERE parameter = ? AND ({0})"
 COUNT_FOUND = "SELECT count(*) FROM ({0} LIMIT ?) found"
+COUNT_BETWEEN = (
+    "SELECT count(*) FROM (SELECT 1 FROM version INDEXED BY version_type WHERE recipient = ? AND type = ? AND position > ? AND position < ? LIMIT ?) "
+    "found"
+)
 WITH_ID = "SELECT id AS resource FROM resource WHERE name IN ({0}) AND type = ?"
 IN_PARTITION = "SELECT id AS resource FROM resource WHERE partition = ?"
 GET_BODIES = "SELECT position, json FROM body WHERE position IN ({0})"

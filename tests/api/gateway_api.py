@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from gateway.api.edge import guard
-from gateway.api.router import api
+from gateway.api.router import api, short_way
 from gateway.api.services import Limits, Services
 from gateway.errors import Conflict, GatewayError, Invalid, Unauthorized, Unavailable
 from gateway.fhir.parsing import parse
@@ -74,6 +74,7 @@ def app_of(services: Services) -> FastAPI:
     """The API alone, with one route that breaks."""
     app = FastAPI(openapi_url=None)
     app.include_router(api(services))
+    app.router.routes.insert(0, short_way(services))
     guard(app, services.registry)
 
     @app.get("/broken")

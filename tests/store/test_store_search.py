@@ -54,11 +54,11 @@ def test_another_recipients_terms_find_nothing() -> None:
             assert ids(reader, "oak", terms=[("every", ["one"])]) == []
 
 
-@pytest.mark.parametrize(("few", "rare"), [(0, 0), (3, 10), (200, 2000)])
-def test_every_way_finds_the_same_in_the_same_order(monkeypatch: pytest.MonkeyPatch, few: int, rare: int) -> None:
+@pytest.mark.parametrize(("few", "several"), [(0, 0), (3, 10), (0, 1_000), (200, 1_000)])
+def test_every_way_finds_the_same_in_the_same_order(monkeypatch: pytest.MonkeyPatch, few: int, several: int) -> None:
     """Whether a set is looked up or the type is walked is told by how many there are, and by nothing in the result."""
     monkeypatch.setattr(finding, "FEW", few)
-    monkeypatch.setattr(finding, "RARE", rare)
+    monkeypatch.setattr(finding, "SEVERAL", several)
     chance = random.Random(7)
     people = {f"p{number}": chance.choice(["open", "closed", "open", "void"]) for number in range(60)}
     with fresh() as store:
