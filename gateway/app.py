@@ -7,7 +7,7 @@ import contextlib
 import gc
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from gateway.errors import Unavailable
 from gateway.fhir.validation import ProfileCheck
 from gateway.http_application import serving_http
 from gateway.instance import Gateway
-from gateway.listening import acknowledgement_mode, bound, hl7v2_handler, plain_os_errors, tls
+from gateway.listening import acknowledgement_mode, bound, hl7v2_handler, mllp_limits, plain_os_errors
 from gateway.logs import logs_as_json
 from gateway.memory import give_back_large_blocks
 from gateway.pipeline.ahead import Ahead
@@ -36,6 +36,13 @@ LOOK_EVERY = 1.0
 SILENCE_EVERY = 60.0
 """Seconds between looks at which feed has fallen silent."""
 
+TALLY_EVERY = 15.0
+"""Seconds between counts of what /metrics tells of and is not counted as it happens."""
+CERTIFICATES_EVERY = 10.0
+"""Seconds between looks at whether a certificate was renewed."""
+RETENTION_EVERY = 3600.0
+"""Seconds between removals of what has outlived its use."""
+
 
 @asynccontextmanager
 async def running(
@@ -45,14 +52,14 @@ async def running(
 
     `profiles` holds resources to profiles, for $validate. Raises `Usage` when a port is in use or another gateway serves the same data.
     """
-    from gateway.adapters.hl7v2.mllp import Limits, listen
+    from gateway.adapters.hl7v2.mllp import listen
     from gateway.subscriptions.dispatcher import delivering
 
     make_directory(data)
     care = clock or CareClock()
     with bound(settings.http.listen) as http_socket, served_store(settings, data) as store:
         ahead = Ahead(partial(opened_beside, settings, data), processes) if processes else None
-        gateway = Gateway(store, settings, care, ahead)
+        gateway = Gateway(store, settings, care, ahead, data)
         gateway.profiles = profiles
         journey = gateway.journey
         gateway.http = http_socket.getsockname()[:2]
@@ -64,9 +71,9 @@ async def running(
                 mllp = await listen(
                     host,
                     port,
-                    hl7v2_handler(journey),
-                    limits=Limits(frame_bytes=settings.mllp.max_frame),
-                    ssl=tls(settings.mllp),
+                    hl7v2_handler(journey, gateway.reception),
+                    limits=mllp_limits(settings.mllp),
+                    ssl=gateway.context(settings.mllp),
                     mode=acknowledgement_mode(settings.feeds()),
                 )
             gateway.mllp = (host, mllp.port)
@@ -78,10 +85,14 @@ async def running(
                 _every(LOOK_EVERY, gateway.notice),
                 _every(LOOK_EVERY, gateway.work_exports),
                 _every(SILENCE_EVERY, watch.look),
+                _every(TALLY_EVERY, gateway.operations.tally),
+                _every(CERTIFICATES_EVERY, gateway.renew_certificates),
+                _every(RETENTION_EVERY, gateway.operations.retain),
             ):
                 try:
                     yield gateway
                 finally:
+                    gateway.operations.stop()
                     await mllp.close()
         finally:
             await asyncio.to_thread(journey.stop)
@@ -133,12 +144,21 @@ def serve(settings: Settings, data: Path, profiles: ProfileCheck | None = None) 
     asyncio.run(_serve(settings, data, profiles))
 
 
+def _begin(tasks: set[asyncio.Task[None]], work: Coroutine[None, None, None]) -> None:
+    task = asyncio.ensure_future(work)
+    tasks.add(task)  # the loop alone would let it go
+    task.add_done_callback(tasks.discard)
+
+
 async def _serve(settings: Settings, data: Path, profiles: ProfileCheck | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # before there is anything to renew, it must not end the process
     async with running(settings, data, processes=settings.journey.ahead(), profiles=profiles) as gateway:
+        renewals: set[asyncio.Task[None]] = set()
+        loop.add_signal_handler(signal.SIGHUP, lambda: _begin(renewals, gateway.renew_certificates(anyway=True)))
         gc.freeze()  # what was loaded to serve stays; collecting it again and again took a sixth of the writer's time
         gc.set_threshold(50_000, 20, 50)
         print(f"MLLP on {gateway.mllp[0]}:{gateway.mllp[1]}, HTTP on {gateway.base_url}, data in {data}", file=sys.stderr, flush=True)

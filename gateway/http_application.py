@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -13,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway import __version__
-from gateway.errors import Forbidden, Unavailable, Usage
-from gateway.listening import acknowledgement_mode, tls
+from gateway.errors import Forbidden, Usage
+from gateway.listening import acknowledgement_mode
 from gateway.pipeline.own import put_own_resources
 from gateway.records.times import moment
 
@@ -36,7 +35,7 @@ def application(gateway: Gateway) -> FastAPI:
 
     from gateway.adapters.hl7v2 import http as hl7v2_over_http
     from gateway.api.edge import guard
-    from gateway.api.metrics import FeedMetrics
+    from gateway.api.metrics import StoreMetrics
     from gateway.api.router import api, short_way
     from gateway.api.services import Limits, Services
     from gateway.api.traffic import Traffic
@@ -63,6 +62,8 @@ def application(gateway: Gateway) -> FastAPI:
         feeds=gateway.configuration.feeds,
         profiles=gateway.profiles,
         agencies=frozenset(each.id for each in settings.agency),
+        registry=gateway.registry,
+        ready=gateway.operations.ready,
     )
     shown = pages.Services(
         store=store,
@@ -75,7 +76,7 @@ def application(gateway: Gateway) -> FastAPI:
         secure=gateway.base_url.startswith("https:"),
         launcher=Launcher(store, services.fhir_url),
     )
-    services.registry.register(FeedMetrics(gateway.feed_states))
+    gateway.registry.register(StoreMetrics(gateway.feed_states, lambda: gateway.operations.tallies, gateway.journey))
     app = FastAPI(title="Care-transition gateway", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(authorization_server(gateway))
     app.include_router(
@@ -183,11 +184,11 @@ def hl7v2_requests(gateway: Gateway) -> Callable[[bytes, Request], Awaitable[byt
 
     async def handle(raw: bytes, request: Request) -> bytes | None:
         received = Received("hl7v2", raw, ",".join(request.state.feeds), {"client": request.state.client})
-        try:
-            outcome = await asyncio.wrap_future(gateway.journey.submit(received))
-        except Unavailable:
-            return None
-        return outcome.answer
+
+        async def submit() -> bytes:
+            return (await asyncio.wrap_future(gateway.journey.submit(received))).answer
+
+        return await gateway.reception.take(raw, request.client.host if request.client else "", submit)
 
     return handle
 
@@ -206,7 +207,7 @@ async def serving_http(gateway: Gateway, bound: socket.socket) -> AsyncIterator[
             yield
 
     settings = gateway.settings.http
-    tls(settings)  # refused in plain words before uvicorn meets the files
+    context = gateway.context(settings)
     config = uvicorn.Config(
         application(gateway),
         log_config=None,
@@ -220,9 +221,9 @@ async def serving_http(gateway: Gateway, bound: socket.socket) -> AsyncIterator[
         timeout_graceful_shutdown=5,
         ssl_certfile=settings.tls_certificate or None,
         ssl_keyfile=settings.tls_key or None,
-        ssl_ca_certs=settings.tls_client_ca or None,
-        ssl_cert_reqs=ssl.CERT_REQUIRED if settings.tls_client_ca else ssl.CERT_NONE,
     )
+    config.load()
+    config.ssl = context  # uvicorn's own would never read a renewed certificate
     server = Server(config)
     task = asyncio.create_task(server.serve(sockets=[bound]))
     try:

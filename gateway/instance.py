@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from datetime import datetime
+from pathlib import Path
 
+from gateway.certificates import Certificates, certificates
 from gateway.clocks import CareClock, wall_clock
 from gateway.fhir.validation import ProfileCheck
+from gateway.listening import acknowledgement_mode
+from gateway.operations.running import Operations
 from gateway.pipeline import Journey
 from gateway.pipeline.ahead import Ahead
 from gateway.pipeline.feed_states import FeedState, feed_states
+from gateway.sections import HttpSettings, MllpSettings
 from gateway.settings import Settings
 from gateway.store.interface import Store
 from gateway.stores import configuration_of
@@ -18,7 +24,10 @@ from gateway.stores import configuration_of
 class Gateway:
     """A running gateway: the journey, its listeners and its clock. Made by `running`."""
 
-    def __init__(self, store: Store, settings: Settings, clock: CareClock, ahead: Ahead | None = None) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: CareClock, ahead: Ahead | None = None, data: Path | None = None) -> None:
+        from prometheus_client import CollectorRegistry
+
+        from gateway.adapters.hl7v2.reception import Reception
         from gateway.api.export_work import Worker
         from gateway.api.services import Changes  # with FastAPI, for which commands that only open the store should not wait
         from gateway.pipeline.audit_trail import AuditTrail
@@ -37,6 +46,10 @@ class Gateway:
         self.changes = Changes()
         self.sessions = Sessions()
         self.journey = Journey(store, self.configuration, clock, self.changes.notify, ahead)
+        self.registry = CollectorRegistry()
+        self.reception = Reception(self.configuration.feeds, acknowledgement_mode(self.configuration.feeds), self.registry)
+        self.operations = Operations(store, settings, data, self.journey, clock)
+        self.certificates: list[Certificates] = []
         self.trail = AuditTrail(self.journey, clock)
         self._exports = Worker(store, clock)
         self._last = 0
@@ -58,6 +71,19 @@ class Gateway:
     def base_url(self) -> str:
         """What links say: as configured, else where HTTP listens."""
         return self.settings.http.base_url.rstrip("/") or f"http://{self.http[0]}:{self.http[1]}"
+
+    def context(self, listener: HttpSettings | MllpSettings) -> ssl.SSLContext | None:
+        """The TLS context of a listener, renewed with its files; None without TLS. Raises `Usage` for files that cannot be used."""
+        found = certificates(listener)
+        if found is None:
+            return None
+        self.certificates.append(found)
+        return found.context
+
+    async def renew_certificates(self, *, anyway: bool = False) -> None:
+        """Show renewed certificates from now on; connections that stand are not touched."""
+        for each in self.certificates:
+            await asyncio.to_thread(each.renew, anyway=anyway)
 
     async def set_clock(self, at: datetime | None) -> None:
         """Set the care clock; returns when everything that has come due by then is done."""

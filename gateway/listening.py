@@ -1,21 +1,23 @@
-"""What a listener needs before it listens: a bound socket, TLS, and how a sender wants to be answered."""
+"""What a listener needs before it listens: a bound socket, and what is done with a message."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gateway.er7.reader import Message
-from gateway.errors import Unavailable, Usage
+from gateway.errors import Usage
 from gateway.mappings.feeds.profile import FeedProfile, match
-from gateway.sections import HttpSettings, MllpSettings
+from gateway.sections import MllpSettings
 from gateway.settings import address
 
 if TYPE_CHECKING:
+    from gateway.adapters.hl7v2.admission import Limits
+    from gateway.adapters.hl7v2.mllp import Peer
+    from gateway.adapters.hl7v2.reception import Reception
     from gateway.pipeline import Journey
 
 
@@ -24,36 +26,33 @@ def acknowledgement_mode(feeds: Sequence[FeedProfile]) -> Callable[[Message], st
     return lambda message: match(feeds, message.application, message.facility).acknowledgement
 
 
-def hl7v2_handler(journey: Journey) -> Callable[[bytes, object], Awaitable[bytes | None]]:
-    """What the MLLP listener does with a message: through the journey, answered after the commit; unanswered when the store cannot commit."""
+def hl7v2_handler(journey: Journey, reception: Reception | None = None) -> Callable[[bytes, Peer], Awaitable[bytes | None]]:
+    """What the MLLP listener does with a message: through the door and the journey, answered after the commit; unanswered when the store cannot
+    commit."""
+    from gateway.adapters.hl7v2.reception import Reception
     from gateway.pipeline import Received
 
-    async def handle(raw: bytes, peer: object) -> bytes | None:
-        try:
-            outcome = await asyncio.wrap_future(journey.submit(Received("hl7v2", raw)))
-        except Unavailable:
-            return None
-        return outcome.answer
+    door = reception or Reception()
+
+    async def handle(raw: bytes, peer: Peer) -> bytes | None:
+        async def submit() -> bytes:
+            return (await asyncio.wrap_future(journey.submit(Received("hl7v2", raw)))).answer
+
+        return await door.take(raw, peer.host, submit)
 
     return handle
 
 
-def tls(settings: HttpSettings | MllpSettings) -> ssl.SSLContext | None:
-    """The TLS context that a listener's settings name; with a client CA, mutual. Raises `Usage` for files that cannot be used."""
-    if not settings.tls_certificate:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key or None)
-        if settings.tls_client_ca:
-            context.load_verify_locations(settings.tls_client_ca)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except (OSError, ssl.SSLError):
-        raise Usage(
-            "the TLS certificate, key or client CA cannot be read", location="tls_certificate", advice="Name PEM files that belong together."
-        ) from None
-    return context
+def mllp_limits(settings: MllpSettings) -> Limits:
+    """What a connection may ask for, as configured."""
+    from gateway.adapters.hl7v2.admission import Limits
+
+    return Limits(
+        frame_bytes=settings.max_frame,
+        connections=settings.max_connections,
+        address_connections=settings.max_address_connections,
+        allow=tuple(settings.allow),
+    )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from gateway.networks import is_network
 from transitions.policy import Agency
 
 RESERVED = ("coordinator", "gateway")
@@ -18,6 +19,14 @@ class Section(BaseModel):
     """A table of the configuration. A key that it does not have is an error."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def networks_named(values: list[str]) -> list[str]:
+    """Networks in CIDR notation, or single addresses."""
+    for each in values:
+        if not is_network(each):
+            raise ValueError(f'must name networks, and {each!r} is none: write "10.1.0.0/16"')
+    return values
 
 
 class StoreSettings(Section):
@@ -56,13 +65,18 @@ class HttpSettings(Section):
 
 
 class MllpSettings(Section):
-    """Where MLLP listens."""
+    """Where MLLP listens, who may connect (networks; none: whoever can reach it), how many connections there may be, and from one address."""
 
     listen: str = "127.0.0.1:2575"
     max_frame: int = Field(default=16 * 1024 * 1024, gt=0)
+    max_connections: int = Field(default=1_000, gt=0)
+    max_address_connections: int = Field(default=250, gt=0)
+    allow: list[str] = []
     tls_certificate: str = ""
     tls_key: str = ""
     tls_client_ca: str = ""
+
+    _networks = field_validator("allow")(networks_named)
 
 
 class UpstreamUserSettings(Section):
@@ -114,6 +128,22 @@ class SubscriptionSettings(Section):
     keep_days: float = Field(default=30, gt=0)
 
 
+class RetentionSettings(Section):
+    """After how many days what is no longer needed is removed; unless said, it is kept. What was accepted into the inbox is never removed."""
+
+    duplicates_days: float | None = Field(default=None, gt=0)
+    quarantined_days: float | None = Field(default=None, gt=0)
+    superseded_days: float | None = Field(default=None, ge=1)  # versions, counted from when another one followed
+    audit_days: float | None = Field(default=None, gt=0)
+
+
+class TracingSettings(Section):
+    """Where traces are sent by OTLP over HTTP; nowhere unless said. `sample`: the part of all inputs and requests that is traced."""
+
+    endpoint: str = ""
+    sample: float = Field(default=1.0, ge=0, le=1)
+
+
 class AgencySettings(Section):
     """A community agency and whom it serves."""
 
@@ -146,6 +176,8 @@ SECTIONS: dict[tuple[str, ...], type[Section]] = {
     ("smart",): SmartSettings,
     ("care",): CareSettings,
     ("subscriptions",): SubscriptionSettings,
+    ("retention",): RetentionSettings,
+    ("tracing",): TracingSettings,
     ("agency",): AgencySettings,
     ("smart", "upstream"): UpstreamSettings,
     ("smart", "upstream", "user"): UpstreamUserSettings,

@@ -26,9 +26,11 @@ from gateway.sections import (
     HttpSettings,
     JourneySettings,
     MllpSettings,
+    RetentionSettings,
     SmartSettings,
     StoreSettings,
     SubscriptionSettings,
+    TracingSettings,
 )
 from gateway.toml_files import TomlFile, dotted, read_file
 from transitions.policy import Policy
@@ -46,6 +48,8 @@ class Settings(BaseSettings):
     smart: SmartSettings = SmartSettings()
     care: CareSettings = CareSettings()
     subscriptions: SubscriptionSettings = SubscriptionSettings()
+    retention: RetentionSettings = RetentionSettings()
+    tracing: TracingSettings = TracingSettings()
     feed: list[dict[str, Any]] = []
     agency: list[AgencySettings] = []
 

@@ -1,37 +1,86 @@
-"""What /metrics says of each feed, looked up when it is asked for."""
+"""What /metrics says that is not counted as it happens: each feed, the writer's queue, flags, subscriptions and the store. No name of a person is
+in any of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
 
 from prometheus_client import Metric
-from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from gateway.operations.running import Tallies
 from gateway.pipeline.feed_states import FeedState
 
 
-class FeedMetrics(Collector):
-    """`states` tells how each feed is doing now."""
+class Queue(Protocol):
+    """The journey, as far as it is told of here."""
 
-    def __init__(self, states: Callable[[], Sequence[FeedState]]) -> None:
-        self._states = states
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def longest_wait(self) -> float: ...
+
+
+class StoreMetrics(Collector):
+    """`states` tells how each feed is doing now, `tallies` what was last counted in the store."""
+
+    def __init__(self, states: Callable[[], Sequence[FeedState]], tallies: Callable[[], Tallies], queue: Queue) -> None:
+        self._states, self._tallies, self._queue = states, tallies, queue
 
     def collect(self) -> Iterable[Metric]:
-        """Last heard, alarm, and the inputs of the last day, by feed; no names of people are in any of them."""
-        last = GaugeMetricFamily("gateway_feed_last_received_timestamp_seconds", "When the feed was last heard.", labels=["feed"])
-        silent = GaugeMetricFamily("gateway_feed_silent", "1 while the feed's silence is an alarm by its own rhythm.", labels=["feed"])
-        day = GaugeMetricFamily("gateway_feed_received_last_day", "Inputs of the last 24 hours.", labels=["feed", "state"])
-        overdue = GaugeMetricFamily("gateway_feed_overdue_stays", "Stays that are too long without a word of their discharge.", labels=["feed"])
-        for state in self._states():
-            if state.last is not None:
-                last.add_metric([state.name], state.last / 1e6)
-            silent.add_metric([state.name], float(state.silent))
-            overdue.add_metric([state.name], float(state.overdue_stays))
-            day.add_metric([state.name, "taken"], float(state.day - state.day_quarantined))
-            day.add_metric([state.name, "quarantined"], float(state.day_quarantined))
-        return (last, silent, day, overdue)
+        """All of it, looked up when it is asked for."""
+        yield from _feeds(self._states())
+        yield from self._waiting()
+        yield from _stored(self._tallies())
 
     def describe(self) -> Iterable[Metric]:
         """Nothing is looked up while it is registered."""
         return ()
+
+    def _waiting(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("gateway_queue_depth", "Inputs that wait for the writer.", value=self._queue.waiting)
+        yield GaugeMetricFamily(
+            "gateway_oldest_unprocessed_seconds",
+            "How long the oldest of them has waited.",
+            value=self._queue.longest_wait,
+        )
+
+
+def _feeds(states: Sequence[FeedState]) -> Iterator[Metric]:
+    last = GaugeMetricFamily("gateway_feed_last_received_timestamp_seconds", "When the feed was last heard.", labels=["feed"])
+    silent = GaugeMetricFamily("gateway_feed_silent", "1 while the feed's silence is an alarm by its own rhythm.", labels=["feed"])
+    day = GaugeMetricFamily("gateway_feed_received_last_day", "Inputs of the last 24 hours.", labels=["feed", "state"])
+    overdue = GaugeMetricFamily("gateway_feed_overdue_stays", "Stays that are too long without a word of their discharge.", labels=["feed"])
+    for state in states:
+        if state.last is not None:
+            last.add_metric([state.name], state.last / 1e6)
+        silent.add_metric([state.name], float(state.silent))
+        overdue.add_metric([state.name], float(state.overdue_stays))
+        day.add_metric([state.name, "taken"], float(state.day - state.day_quarantined))
+        day.add_metric([state.name, "quarantined"], float(state.day_quarantined))
+    return iter((last, silent, day, overdue))
+
+
+def _stored(tallies: Tallies) -> Iterator[Metric]:
+    flags = GaugeMetricFamily("gateway_transition_flags", "Transitions with this flag raised.", labels=["flag"])
+    for code, number in sorted(tallies.flags.items()):
+        flags.add_metric([code], number)
+    yield flags
+    yield GaugeMetricFamily("gateway_transitions_flagged", "Transitions with any flag raised.", value=tallies.inputs.get("flagged", 0))
+    yield GaugeMetricFamily("gateway_messages_quarantined", "Messages that wait in the quarantine.", value=tallies.inputs.get("quarantined", 0))
+    yield GaugeMetricFamily("gateway_clients_overdue", "Clients whose records wait to be looked at again.", value=tallies.overdue)
+    yield GaugeMetricFamily("gateway_store_bytes", "What the store takes.", value=tallies.bytes)
+    labels = ["subscription", "client"]
+    events = CounterMetricFamily("gateway_subscription_events", "Events of a subscription.", labels=labels)
+    behind = GaugeMetricFamily("gateway_subscription_behind", "Events that are not delivered yet.", labels=labels)
+    failures = GaugeMetricFamily("gateway_subscription_failures", "Failures since the endpoint last took something.", labels=labels)
+    dead = GaugeMetricFamily("gateway_subscription_dead", "1 while nothing is delivered any more: its status is error.", labels=labels)
+    for row in tallies.subscriptions:
+        who = [row.id, row.client]
+        events.add_metric(who, row.events)
+        behind.add_metric(who, max(0, row.events - row.delivered))
+        failures.add_metric(who, row.failures)
+        dead.add_metric(who, float(row.status == "error"))
+    yield from (events, behind, failures, dead)

@@ -11,18 +11,17 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway.api import bundles, capabilities, decisions, export_routes, exporting, feed, groups, histories, openings, reading, validating, writing
-from gateway.api.access import view
-from gateway.api.answers import FHIR_JSON, Answer, failure, pretty
+from gateway.api.answers import FHIR_JSON, Answer, pretty
 from gateway.api.auditing import FEED, disclosed
 from gateway.api.dispatch import ShortWay
 from gateway.api.requests import FORM, Call, call_of, check_accept, check_content_type, decoded, parameters
 from gateway.api.searching import search_type
 from gateway.api.services import Services
-from gateway.errors import GatewayError, NotFound
+from gateway.errors import NotFound
 from gateway.fhir import search
 from gateway.fhir.validation import resource_types
+from gateway.operations.checks import Verdict, any_failed
 from gateway.smart.access import Caller
-from gateway.store.interface import ALL
 
 Endpoint = Callable[..., Awaitable[Response]]
 
@@ -197,12 +196,10 @@ def _operations(routes: APIRouter, services: Services) -> None:
         return Response(b"ok\n", media_type="text/plain")
 
     async def ready() -> Response:
-        try:
-            with view(services.store, ALL) as look:
-                look.feed(2**62, 1)
-        except GatewayError as error:
-            return failure(error)
-        return Response(b"ok\n", media_type="text/plain")
+        checks = await asyncio.to_thread(services.ready)
+        told = [f"{each.verdict} {each.name}: {each.words}\n" for each in checks if each.verdict is not Verdict.OK]
+        first, status = ("not ready\n", 503) if any_failed(checks) else ("ok\n", 200)
+        return Response("".join((first, *told)), status, media_type="text/plain")
 
     async def metrics() -> Response:
         told = await asyncio.to_thread(generate_latest, services.registry)  # it looks into the store

@@ -15,6 +15,7 @@ from gateway.api.capabilities import Offer
 from gateway.api.requests import Call
 from gateway.fhir.validation import ProfileCheck
 from gateway.mappings.feeds.profile import FeedProfile
+from gateway.operations.checks import Check
 from gateway.pipeline.received import Outcome, Received
 from gateway.privacy.audit import Audit
 from gateway.records.statements import Identify
@@ -110,6 +111,7 @@ class Services:
     charge: Callable[[str, int], None] = lambda client, requests: None  # counts a client's further requests; raises TooMany
     profiles: ProfileCheck | None = None  # holds a resource to a profile, for $validate
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    ready: Callable[[], Sequence[Check]] = tuple  # what /readyz tells of
     own_types: dict[str, OwnType] = field(default_factory=dict)  # by resource type, registered before the API is put together
 
     @property

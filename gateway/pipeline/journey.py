@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -42,6 +43,7 @@ class _Job(NamedTuple):
     work: Work
     future: Future[Any]
     news: bool  # whether it may change what somebody reads
+    since: float  # when it was taken, seconds of the monotonic clock
     tries: int = 0  # how often another process was in the way
 
 
@@ -68,6 +70,7 @@ class Journey:
         self._unwanted: deque[Ticket] = deque()  # of inputs that nobody waits for any more
         self._jobs: queue.Queue[_Job | None] = queue.Queue(WAITING)
         self._again: list[_Job] = []  # what another process was in the way of: first in the next group, where it waits for that one
+        self._group: list[_Job] = []  # what is being committed
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -83,6 +86,14 @@ class Journey:
     def waiting(self) -> int:
         """How many inputs wait for the writer."""
         return self._jobs.qsize()
+
+    @property
+    def longest_wait(self) -> float:
+        """For how many seconds the oldest piece of work has waited for its commit; 0 where none waits."""
+        waiting = [*self._group, *self._again]
+        with self._jobs.mutex:
+            first = self._jobs.queue[0] if self._jobs.queue else None
+        return max((time.monotonic() - job.since for job in (*waiting, first) if job is not None), default=0.0)
 
     def submit(self, received: Received) -> Future[Outcome]:
         """Take an input. The future is done after the commit that holds it; it raises `Unavailable` when nothing was taken."""
@@ -118,7 +129,7 @@ class Journey:
         """Do a piece of work on the writer's thread, inside its next transaction. Without `news` (an AuditEvent), nobody who waits is woken by it."""
         future: Future[T] = Future()
         try:
-            self._jobs.put_nowait(_Job(work, future, news))
+            self._jobs.put_nowait(_Job(work, future, news, time.monotonic()))
         except queue.Full:
             future.set_exception(Unavailable("too many messages are waiting", advice="Send again in a moment."))
         return future
@@ -162,7 +173,7 @@ class Journey:
 
     def _commit(self, group: list[_Job]) -> None:
         """Do a group's work in one transaction; nobody hears of success before it is committed."""
-        group = [job for job in group if job.tries or job.future.set_running_or_notify_cancel()]
+        self._group = group = [job for job in group if job.tries or job.future.set_running_or_notify_cancel()]
         try:
             self._do(group)
         except Busy as busy:
@@ -174,6 +185,8 @@ class Journey:
             log.error("commit failed", fault=type(fault).__name__, where=where(fault), inputs=len(group))
             for job in group:
                 self._alone(job)
+        finally:
+            self._group = []
 
     def _try_again(self, job: _Job, reason: Busy) -> None:
         """A piece of work that is undone, because another process is writing of the same people."""

@@ -27,6 +27,8 @@ from gateway.fhir.parsing import parse
 from gateway.fhir.references import place
 from gateway.fhir.search import terms
 from gateway.mappings.fhir.writes import translate_write
+from gateway.operations.checks import Check, well
+from gateway.operations.stored import guarded
 from gateway.pipeline.received import Outcome, Received
 from gateway.privacy.audit import Disclosure
 from gateway.smart.access import Caller
@@ -109,6 +111,13 @@ class Client:
 class Bench:
     """The gateway and what its journey was given."""
 
+    def _ready(self) -> list[Check]:
+        def look() -> Check:
+            with self.store.reading() as reader:
+                return well("store", f"at {reader.last()}")
+
+        return [guarded("store", look)]
+
     def __init__(self, store: Store) -> None:
         self.store = store
         self.now = NOW
@@ -117,7 +126,9 @@ class Bench:
         self.disclosed: list[Disclosure] = []  # what was shown, since the last look
         self.full = False  # the audit trail takes nothing
         self.between: Any = None  # called once before the next write commits
-        self.services = Services(store, self, authenticate, identify, BASE, b"k" * 32, self._audit, limits=Limits(body=20_000, scan=500, batch=5))
+        self.services = Services(
+            store, self, authenticate, identify, BASE, b"k" * 32, self._audit, limits=Limits(body=20_000, scan=500, batch=5), ready=self._ready
+        )
         self.http = Client(app_of(self.services))
 
     def serve(self, **changes: Any) -> None:

@@ -27,6 +27,11 @@ class Framer:
         """Whether a frame has begun and not ended."""
         return self._frame is not None
 
+    @property
+    def size(self) -> int:
+        """Bytes of the frame that has not ended."""
+        return len(self._frame or b"")
+
     def feed(self, data: bytes) -> list[bytes]:
         """The frames that these bytes complete, in order."""
         frames: list[bytes] = []

@@ -17,13 +17,13 @@ import errno
 import ssl as tls
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
 
 import structlog
 
+from gateway.adapters.hl7v2.admission import Admission, Counters, Limits
 from gateway.adapters.hl7v2.frames import Framer, framed
 from gateway.adapters.hl7v2.refusals import Mode, as_it_asks, not_taken, own_control_id, refusal
 from gateway.er7.acknowledgements import acknowledge, acknowledge_batch, apart, one_of
@@ -47,34 +47,11 @@ Handle = Callable[[bytes, Peer], Awaitable[bytes | None]]
 committed."""
 
 
+_MUCH = 1024 * 1024
+"""Bytes of an unfinished frame that a connection may hold whatever the others do."""
+
 _Job = Callable[[], Coroutine[None, None, bytes | None]]
 """What is to be written when it is done, in its frames; None closes the connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one connection may ask for."""
-
-    frame_bytes: int = 16 * 1024 * 1024
-    frame_seconds: float = 60.0  # from a frame's first byte to its last
-    idle_seconds: float = 3600.0  # with nothing sent, nothing being handled, nothing to be fetched
-    in_flight: int = 16  # messages handled at once
-    between_bytes: int = 65_536  # text outside any frame, before it is taken that the client does not speak MLLP
-    connections: int = 1000
-    close_seconds: float = 10.0  # for what is under way when the listener closes, and for a refused client to fetch its answer
-
-
-@dataclass(slots=True)
-class Counters:
-    """What the listener has seen since it began; `open` alone goes down again."""
-
-    connections: int = 0
-    open: int = 0
-    frames: int = 0
-    bytes: int = 0
-    refused: int = 0  # frames too large or too slow, clients that do not speak MLLP, connections too many
-    hung_up: int = 0  # connections that ended within a frame, or before their answer was sent
-    failed: int = 0  # messages left unanswered because they could not be handled
 
 
 class Listener:
@@ -86,6 +63,8 @@ class Listener:
         self.limits = limits
         self.counters = Counters()
         self.connections: set[_Connection] = set()
+        self.admission = Admission(limits, self.counters)
+        self.held = 0
         self.work: set[asyncio.Task[bytes | None]] = set()
         self.server: asyncio.Server | None = None
 
@@ -142,6 +121,7 @@ class _Connection(asyncio.Protocol):
         self._handled: deque[asyncio.Task[bytes | None]] = deque()
         self._active = self._loop.time()
         self._frame_began: float | None = None
+        self._held = 0
         self._last = False  # nothing more is taken; closes when all is answered
         self._refused = False  # the client may still be sending: its bytes are thrown away until it has fetched its answer
         self._lingers = False
@@ -159,10 +139,8 @@ class _Connection(asyncio.Protocol):
         counters.connections += 1
         counters.open += 1
         self._listener.connections.add(self)
-        if counters.open > self._limits.connections or self._listener.server is None:
-            counters.refused += 1
+        if not self._listener.admission.takes(self._peer.host, counters.open, self._loop.time(), stopping=self._listener.server is None):
             self._last = True
-            log.warning("mllp connection refused", reason="too many connections", peer=self._peer.host)
             transport.abort()
             return
         self._watch()
@@ -173,6 +151,7 @@ class _Connection(asyncio.Protocol):
         if self._last:
             return
         frames = self._framer.feed(data)
+        self._hold(self._framer.size)
         self._listener.counters.frames += len(frames)
         for frame in frames:
             self._waiting.extend(self._jobs(frame))
@@ -185,6 +164,11 @@ class _Connection(asyncio.Protocol):
             self._refuse(TooLarge(limit, advice="Send the message in parts."), self._framer.oversized)
         elif self._framer.between > self._limits.between_bytes:
             self._refuse(Malformed("What was sent is not framed as MLLP", advice="Begin each message with 0B and end it with 1C 0D."))
+        elif self._held > _MUCH and self._listener.held > self._limits.held_bytes:
+            self._listener.counters.refused += 1
+            log.warning("mllp connection dropped", reason="too much is being sent at once", peer=self._peer.host)
+            self.drop()  # unanswered: its sender sends it again
+            return
         self._proceed()
 
     def eof_received(self) -> bool:
@@ -205,7 +189,9 @@ class _Connection(asyncio.Protocol):
         if self._timer:
             self._timer.cancel()
         self._listener.counters.open -= 1
+        self._listener.admission.left(self._peer.host)
         self._listener.connections.discard(self)
+        self._hold(0)
         if not self.ended.done():
             self.ended.set_result(None)
 
@@ -316,6 +302,11 @@ class _Connection(asyncio.Protocol):
             self._transport.write_eof()
         self._transport.resume_reading()
         self._loop.call_later(self._limits.close_seconds, self._transport.abort)
+
+    def _hold(self, size: int) -> None:
+        """Count the bytes of the frame that is not whole yet."""
+        self._listener.held += size - self._held
+        self._held = size
 
     def _note_unfinished(self) -> None:
         if not self._last and self._framer.unfinished:

@@ -31,6 +31,7 @@ class FeedProfile:
     other_appointment_services: tuple[str, ...] = ()  # and those that are not
     accept_quarantined: bool = False
     acknowledgement: str = ""  # "original" | "enhanced" | "" (as MSH-15 and MSH-16 say); see er7.acknowledgement_mode
+    allow: tuple[str, ...] = ()  # networks ("10.1.0.0/16") from which its messages are taken; none: from everywhere
     strict: bool = False  # refuse unknown versions and events with AR
     ignore: tuple[str, ...] = ()  # paths ("PID-22") to leave unmapped, named so in `explain`
     segment_modes: Mapping[str, str] = field(default_factory=dict)  # "ROL" -> "snapshot" | "action": how a repeating segment is read (DESIGN)

@@ -13,6 +13,7 @@ from gateway.er7.charsets import codec
 from gateway.mappings.feeds import local_codes, zsegments
 from gateway.mappings.feeds.problem import Problem, nearest
 from gateway.mappings.feeds.profile import FeedProfile
+from gateway.networks import is_network
 
 ACTION_SEGMENTS = ("ARV", "DG1", "IAM", "PR1", "PRT", "ROL")
 """Repeating segments with an action code of their own: those whose mode a profile may set."""
@@ -108,6 +109,9 @@ def _content(key: str, value: Any) -> list[Problem]:
         wrong.append(Problem((key,), "is not a character set that the gateway reads", 'Use a name of HL7 table 0211: "8859/1", "UNICODE UTF-8".'))
     elif key == "processing_ids" and not value:
         wrong.append(Problem((key,), "is empty, so that every message would count as a test", 'Write ["P"].'))
+    elif key == "allow":
+        advice = 'Write "10.1.0.0/16", or a single address.'
+        wrong += [Problem((key, number), f"{each!r} is no network", advice) for number, each in enumerate(value) if not is_network(each)]
     elif key == "ignore":
         wrong += [Problem((key, number), *words) for number, path in enumerate(value) if (words := _not_to_be_ignored(path))]
     elif key == "segment_modes":

@@ -18,10 +18,12 @@ from gateway.store.names import recipients, words
 from gateway.store.postgres.connection import Link, translated
 from gateway.store.postgres.ids import Ids
 from gateway.store.postgres.subscriptions import PostgresLocks
+from gateway.store.postgres.upkeep import PostgresUpkeep
 from gateway.store.postgres.writer import PostgresWriter
 from gateway.store.reader import SqlReader
 from gateway.store.signing_keys import SigningKeys
 from gateway.store.subscriptions import Subscriptions
+from gateway.store.upkeep import Upkeep
 
 _KEY_BYTES = 32
 _SERVING = "SELECT pg_try_advisory_lock_shared(?)"
@@ -54,6 +56,7 @@ class PostgresStore:
         self.signing_keys = SigningKeys(self._transaction, self._looking)
         self.exports = Exports(self._transaction, self._looking)
         self.subscriptions = Subscriptions(self._transaction, self._looking, PostgresLocks())
+        self.upkeep = Upkeep(self._transaction, self._looking, PostgresUpkeep())
 
     @contextmanager
     def write(self, now: int) -> Iterator[Writer]:

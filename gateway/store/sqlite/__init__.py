@@ -24,8 +24,10 @@ from gateway.store.signing_keys import SigningKeys
 from gateway.store.sqlite.connection import CACHE_KIB, connect, create_private, translated
 from gateway.store.sqlite.names import names
 from gateway.store.sqlite.turns import Turns
+from gateway.store.sqlite.upkeep import SqliteUpkeep
 from gateway.store.sqlite.writer import writing
 from gateway.store.subscriptions import Subscriptions
+from gateway.store.upkeep import Upkeep
 
 __all__ = ["SqliteStore", "is_being_served", "lock_for_serving", "open_sqlite"]
 
@@ -45,6 +47,7 @@ class SqliteStore:
         self.signing_keys = SigningKeys(self._write_connection, self._read_connection)
         self.exports = Exports(self._write_connection, self._read_connection)
         self.subscriptions = Subscriptions(self._write_connection, self._read_connection)
+        self.upkeep = Upkeep(self._write_connection, self._read_connection, SqliteUpkeep())
 
     @contextmanager
     def write(self, now: int) -> Iterator[Writer]:
