@@ -166,6 +166,7 @@ def test_reading_does_not_depend_on_how_much_history_there_is() -> None:
         sql.WORKLIST_STATUS: (1, "open", 50, 0),
         sql.WORKLIST_BOTH: (1, "open", 50, 0),
         sql.IN_ORDER: (1, 1, 5, 9),
+        sql.AS_OF: (1, 1, 5, 9, 9, 10),
         sql.ACCEPTED: ("1", "feed", b""),
         sql.REUSED: ("1", "feed", b""),
         sql.RESOURCES_OF_PARTITION: (1,),
@@ -178,7 +179,7 @@ def test_reading_does_not_depend_on_how_much_history_there_is() -> None:
             steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
             scans = [step for step in steps if step.startswith("SCAN") and step != "SCAN page"]
             assert scans == [], (statement, steps)
-            if statement in (sql.FEED, sql.DUE, sql.IN_ORDER):
+            if statement in (sql.FEED, sql.DUE, sql.IN_ORDER, sql.AS_OF):
                 assert not any("TEMP B-TREE" in step for step in steps), (statement, steps)
             if "page" in statement:
                 assert any("SEARCH transition USING COVERING INDEX" in step for step in steps), (statement, steps)
