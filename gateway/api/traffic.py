@@ -29,6 +29,8 @@ from gateway.smart.access import Caller
 Refuse = Callable[[str, GatewayError], Response]
 """The answer at an address (path) that tells of a failure."""
 
+_BY_TOKEN = ("/fhir", "/api/", "/hl7/")
+"""Addresses at which every request shows a token, but for discovery, which costs nothing."""
 FREE = ("/healthz", "/readyz")
 """Addresses by which others see whether the gateway lives: never refused."""
 
@@ -197,4 +199,6 @@ def _counted_as(host: str) -> str:
 
 
 def _brings_a_token(scope: Scope) -> bool:
-    return any(name == b"authorization" and value[:7].lower() == b"bearer " for name, value in scope["headers"])
+    """Whether it will be counted by its token: only where a token is looked at, or a false one would be a way round the address's count."""
+    path: str = scope["path"]
+    return path.startswith(_BY_TOKEN) and any(name == b"authorization" and value[:7].lower() == b"bearer " for name, value in scope["headers"])

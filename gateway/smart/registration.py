@@ -136,6 +136,8 @@ def _check(metadata: Metadata) -> None:
         raise InvalidClientMetadataError(f"token_endpoint_auth_method is {ASSERTION}, {SECRET} or {PUBLIC}")
     if metadata.is_app and not metadata.redirect_uris:
         raise InvalidRedirectURIError("authorization_code needs redirect_uris")
+    if not all(uri.startswith(("https://", "http://")) for uri in metadata.redirect_uris):  # an own scheme is any other app's, too
+        raise InvalidRedirectURIError("redirect_uris are https, or on the user's own machine http")
     if metadata.redirect_uris and not metadata.is_app:
         raise InvalidRedirectURIError("only authorization_code has redirect_uris")
     if _OWN in metadata.grants and metadata.method != ASSERTION:

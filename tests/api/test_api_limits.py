@@ -190,6 +190,13 @@ async def test_a_token_that_does_not_hold_counts_for_its_address() -> None:
     assert (await edge.get(token="river")).status_code == 200
 
 
+@pytest.mark.parametrize(("method", "path"), [("POST", "/oauth/token"), ("POST", "/take"), ("GET", "/nowhere")])
+def test_a_false_token_is_no_way_round_where_no_token_is_looked_at(method: str, path: str) -> None:
+    edge = Edge(Bounds(address=Rate(1, 1)))
+    answers = [asyncio.run(edge.get(path, method=method, token="wrong")).status_code for _ in range(2)]
+    assert answers[1] == 429
+
+
 @on_loop
 async def test_the_token_endpoint_tells_it_as_oauth_does() -> None:
     """RFC 6749 section 5.2: an error as JSON, never stored."""
@@ -266,7 +273,7 @@ async def test_a_body_that_does_not_arrive_in_time_is_refused() -> None:
 async def test_what_is_refused_and_what_fails_frees_its_place() -> None:
     edge = Edge(Bounds(requests=1, requests_of_client=1))
     for token in ("wrong", "river", "", "river"):
-        assert (await edge.get("/nowhere", token=token)).status_code == 404
+        assert (await edge.get("/fhir/nowhere", token=token)).status_code == 404
         assert (await edge.get(token=token)).status_code == (200 if token == "river" else 401)
     assert edge.traffic._running_of == {}
 

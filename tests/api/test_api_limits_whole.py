@@ -13,7 +13,6 @@ import httpx
 import pytest
 
 from gateway.app import running
-from gateway.http_application import application
 from gateway.instance import Gateway
 from gateway.settings import load
 from gateway.smart import assertions, clients, discovery
@@ -25,10 +24,10 @@ APP, OTHER = "https://app.example.org", "https://evil.example.org"
 
 
 class Served:
-    """A whole gateway, asked over ASGI by `scheme`."""
+    """A gateway that runs, asked on its own port; by https, as a proxy on this machine says."""
 
     def __init__(self, made: Gateway, runner: asyncio.Runner) -> None:
-        self._app, self._runner = application(made), runner
+        self._at, self._runner = f"http://{made.http[0]}:{made.http[1]}", runner
         secret, public = new_pair()
         self._secret, self._url = secret, discovery.token_url(made.base_url)
         credentials = made.store.credentials
@@ -39,10 +38,9 @@ class Served:
 
     def ask(self, method: str, path: str, scheme: str = "https", content: bytes = b"", **headers: str) -> httpx.Response:
         async def run() -> httpx.Response:
-            transport = httpx.ASGITransport(self._app)
             named = {name.replace("_", "-"): value for name, value in headers.items()}
-            async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://gateway.example.org") as http:
-                return await http.request(method, path, headers=named, content=content)
+            async with httpx.AsyncClient(base_url=self._at, verify=False) as http:
+                return await http.request(method, path, headers={"X-Forwarded-Proto": scheme, **named}, content=content)
 
         return self._runner.run(run())
 
@@ -59,6 +57,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     settings = load(None)
     settings.http.listen, settings.mllp.listen = "127.0.0.1:0", "127.0.0.1:0"
     settings.smart.registration = "token"
+    settings.http.address_rate, settings.http.address_burst = 0.001, 3  # this machine's own is not counted
     with asyncio.Runner() as runner:
         context = running(settings, folder)
         made = runner.run(context.__aenter__())
@@ -102,6 +101,15 @@ def test_browsers_are_bound_to_tls_only_over_tls(gateway: Served) -> None:
     """RFC 6797 section 7.2."""
     assert gateway.ask("GET", "/worklist").headers["strict-transport-security"] == "max-age=31536000"
     assert "strict-transport-security" not in gateway.ask("GET", "/worklist", scheme="http").headers
+
+
+def test_an_address_is_counted_behind_a_proxy_that_is_trusted(gateway: Served) -> None:
+    """The last address that the proxy on this machine adds; what a client wrote before it counts for nothing."""
+    told = [gateway.ask("GET", "/fhir/Patient", X_Forwarded_For=f"198.51.100.{number}, 203.0.113.9").status_code for number in range(5)]
+    assert told == [401, 401, 401, 429, 429]
+    assert gateway.ask("GET", "/fhir/Patient", X_Forwarded_For="203.0.113.10").status_code == 401
+    refused = gateway.ask("POST", "/oauth/token", X_Forwarded_For="203.0.113.9")
+    assert (refused.status_code, refused.json()["error"]) == (429, "temporarily_unavailable")
 
 
 OPEN = ["/fhir/metadata", "/fhir/.well-known/smart-configuration", "/oauth/jwks.json"]

@@ -117,6 +117,12 @@ def test_a_browsers_app_has_no_secret(office: Office) -> None:
     assert office.credentials.client(told["client_id"]).is_public
 
 
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9000/callback", "http://localhost/callback", "http://[::1]/callback"])
+def test_an_app_on_the_users_own_machine_needs_no_tls(office: Office, uri: str) -> None:
+    """RFC 8252 section 7.3."""
+    assert office.register(BROWSER, redirect_uris=[uri]).json()["redirect_uris"] == [uri]
+
+
 def test_an_app_may_have_keys_and_act_for_itself_too(office: Office) -> None:
     both = {"grant_types": ["authorization_code", "refresh_token", "client_credentials"], "scope": None}
     told = office.register(BACKEND, redirect_uris=APP["redirect_uris"], **both).json()
@@ -229,6 +235,7 @@ PRIVATE = {"keys": [ES.as_dict(private=True)]}
 REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("a redirect without TLS", BROWSER, {"redirect_uris": ["http://app.example.org/callback"]}, REDIRECT),
     ("a redirect into a script", BROWSER, {"redirect_uris": ["javascript:alert(1)"]}, REDIRECT),
+    ("a redirect to an own scheme", BROWSER, {"redirect_uris": ["org.example.app:/callback"]}, REDIRECT),
     ("a redirect into data", BROWSER, {"redirect_uris": ["data:text/html,x"]}, REDIRECT),
     ("a redirect with a fragment", BROWSER, {"redirect_uris": ["https://app.example.org/#x"]}, REDIRECT),
     ("a redirect with a user", BROWSER, {"redirect_uris": ["https://app.example.org@evil.example.org/"]}, REDIRECT),
