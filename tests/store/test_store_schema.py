@@ -193,7 +193,7 @@ def test_reading_does_not_depend_on_how_much_history_there_is() -> None:
 
 def test_opening_a_current_store_loads_nothing_that_only_a_migration_needs(tmp_path: Path) -> None:
     open_sqlite(tmp_path / "gateway.db").close()
-    look = "import sys; from pathlib import Path; from gateway.store.sqlite import open_sqlite; open_sqlite(Path(sys.argv[1])).close(); print(*sys.modules)"
+    look = "import sys, pathlib, gateway.store.sqlite as s; s.open_sqlite(pathlib.Path(sys.argv[1])).close(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", look, str(tmp_path / "gateway.db")], capture_output=True, text=True, check=True).stdout.split()
     assert "gateway.store.sqlite" in loaded
     assert not {"sqlalchemy", "alembic"} & set(loaded)
