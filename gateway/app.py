@@ -14,6 +14,7 @@ from pathlib import Path
 
 import structlog
 
+from gateway import tracing
 from gateway.clocks import CareClock
 from gateway.errors import Unavailable
 from gateway.fhir.validation import ProfileCheck
@@ -141,7 +142,12 @@ def serve(settings: Settings, data: Path, profiles: ProfileCheck | None = None) 
     """Serve until told to stop (SIGINT, SIGTERM)."""
     logs_as_json()
     give_back_large_blocks()
-    asyncio.run(_serve(settings, data, profiles))
+    if settings.tracing.endpoint:
+        tracing.start(settings.tracing.endpoint, settings.tracing.sample)
+    try:
+        asyncio.run(_serve(settings, data, profiles))
+    finally:
+        tracing.stop()
 
 
 def _begin(tasks: set[asyncio.Task[None]], work: Coroutine[None, None, None]) -> None:

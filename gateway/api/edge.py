@@ -17,6 +17,7 @@ from gateway.api.traffic import Bounded, Traffic
 from gateway.errors import GatewayError
 from gateway.smart import refusals as oauth
 from gateway.smart.cors import Cors
+from gateway.tracing import span
 
 log = structlog.get_logger(__name__)
 
@@ -97,18 +98,20 @@ class Edge:
             if message["type"] == "http.response.start":
                 started = True
                 self._answers.labels(str(message["status"])).inc()
+                told.set_attribute("status", int(message["status"]))
                 stated = {name for name, _ in message["headers"]}
                 ours = (*SECURITY_HEADERS, HSTS) if scope["scheme"] == "https" else SECURITY_HEADERS
                 message = {**message, "headers": [*message["headers"], *(one for one in ours if one[0] not in stated)]}
             await send(message)
 
-        try:
-            await self._app(scope, receive, sending)
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the caller gets a plain answer, and the log no text that may hold a client's data
-            log.error("request failed", fault=type(fault).__name__, where=_where(fault), method=scope["method"])
-            if not started:
-                answer = plain_failure(500, "exception", "The gateway failed on this request. It was not the request's fault.")
-                await answer(scope, receive, sending)
+        with span("http request", method=scope["method"], path="/".join(path.split("/", 3)[:3])) as told:
+            try:
+                await self._app(scope, receive, sending)
+            except Exception as fault:  # noqa: BLE001 - whatever it is, the caller gets a plain answer, and the log no text that may hold a client's data
+                log.error("request failed", fault=type(fault).__name__, where=_where(fault), method=scope["method"])
+                if not started:
+                    answer = plain_failure(500, "exception", "The gateway failed on this request. It was not the request's fault.")
+                    await answer(scope, receive, sending)
 
 
 def _where(fault: BaseException) -> str:

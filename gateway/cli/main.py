@@ -11,7 +11,7 @@ import typer
 
 from gateway import __version__
 from gateway.cli import agencies, check, clients, feed, inbox, keys, store, subscriptions, transitions, users
-from gateway.cli.options import CONFIGURATION, Config, Data, data_of
+from gateway.cli.options import CONFIGURATION, Config, Data, Json, data_of
 from gateway.errors import GatewayError
 
 app = typer.Typer(
@@ -163,6 +163,27 @@ def export(
     from gateway.cli.upkeep import export_all
 
     export_all(data, config, resource_type or [])
+
+
+@app.command()
+def retention(
+    data: Data = None,
+    config: Config = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how much would be removed, and remove nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove what has outlived its use, as [retention] says. A gateway that serves does the same every hour."""
+    from gateway.cli.upkeep import retain
+
+    retain(data, config, dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def doctor(data: Data = None, config: Config = None, as_json: Json = False) -> None:
+    """Look at everything that may go wrong, and say what to do. Exit code 1 where something has to be mended."""
+    from gateway.cli.doctor import examine_all
+
+    raise typer.Exit(examine_all(data, config, as_json=as_json))
 
 
 def main() -> None:

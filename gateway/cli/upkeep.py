@@ -1,4 +1,4 @@
-"""`gateway rebuild` and `gateway export`."""
+"""`gateway rebuild`, `gateway export` and `gateway retention`."""
 
 from __future__ import annotations
 
@@ -52,3 +52,19 @@ def _chosen(reader: Reader, types: list[str]) -> Iterator[Version]:
         yield from reader.export(ALL)
     for each in types:
         yield from reader.export(ALL, each)
+
+
+def retain(data: Path | None, config: Path | None, *, dry_run: bool, as_json: bool) -> None:
+    """Remove what has outlived its use, or count it."""
+    from gateway.operations.retention import remove, rules, would_remove
+
+    with opened(data, config) as (store, settings):
+        now = time.time_ns() // 1000
+        do = would_remove if dry_run else remove
+        done = [do(store, rule) for rule in rules(settings.retention, now // 1_000_000, now)]
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps({each.name: each.number for each in done}, option=orjson.OPT_INDENT_2) + b"\n")
+        return
+    for each in done:
+        print(f"{each.number:12,}  {each.name}")
+    print("would be removed" if dry_run else "removed", file=sys.stderr)

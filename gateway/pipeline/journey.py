@@ -23,6 +23,7 @@ from gateway.pipeline.received import Outcome, Received
 from gateway.pipeline.together import attempt_together
 from gateway.pipeline.unanswered import look_again
 from gateway.store.interface import Busy, Change, Store, Writer
+from gateway.tracing import span
 
 log = structlog.get_logger(__name__)
 
@@ -210,7 +211,7 @@ class Journey:
         failed: list[tuple[_Job, Exception]] = []
         contended: list[tuple[_Job, Busy]] = []
         now = self._clock()
-        with self._store.write(now) as writer:
+        with span("commit", inputs=len(group)), self._store.write(now) as writer:
             for job in group:
                 try:
                     done.append((job, job.work(writer, now)))

@@ -17,6 +17,7 @@ from gateway.er7.reader import read
 from gateway.errors import Forbidden, GatewayError, Unavailable
 from gateway.mappings.feeds.profile import FeedProfile, match
 from gateway.networks import allowed
+from gateway.tracing import span
 
 log = structlog.get_logger(__name__)
 
@@ -53,10 +54,12 @@ class Reception:
         began = time.monotonic()
         self._received.labels(profile.name).inc()
         self._under_way.inc()
-        try:
-            answer = await self._admitted(raw, host, profile, submit)
-        finally:
-            self._under_way.dec()
+        with span("hl7v2 message", feed=profile.name) as told:
+            try:
+                answer = await self._admitted(raw, host, profile, submit)
+            finally:
+                self._under_way.dec()
+            told.set_attribute("acknowledged", b" ".join(_CODE.findall(answer or b"")).decode())
         if answer is None:
             self._unanswered.labels(profile.name).inc()
             return None
