@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.needed import pytest_runtest_makereport as pytest_runtest_makereport
 from tests.produced import Produced, versions, watch
 
 _PRODUCED = pytest.StashKey[Produced]()
