@@ -85,7 +85,7 @@ def page(look: View, of: Extent, leaves: Sequence[Grant], type: str, after: int,
 
 
 def _within(look: View, of: Extent, leaves: Sequence[Grant], then: Then, resource: Json) -> bool:
-    return all(each.opens(resource) for each in leaves) and of.holds(look, then, resource)
+    return all(each.opens(resource, look) for each in leaves) and of.holds(look, then, resource)
 
 
 def _was_within(look: View, of: Extent, leaves: Sequence[Grant], then: Then) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from gateway.api.access import View
 from gateway.errors import Forbidden
 from gateway.fhir import compartment, search
 from gateway.smart.access import Caller, require
@@ -35,22 +36,29 @@ class Grant(NamedTuple):
         if self.type == "Patient":
             return (("_id", (patient.removeprefix("Patient/"),)),)
         known = search.parameters(self.type).get("patient")
-        if known is None or not known.indexed or self.type == "Device":  # a Device may be nobody's
+        if known is None or not known.indexed or self.type in ("Device", "Provenance"):  # the one may be nobody's, the other names its record
             return ()
         return ((known.indexed, (patient,)),)
 
-    def opens(self, resource: Json) -> bool:
-        """Whether this record is within the grant. A constraint that cannot be understood opens nothing."""
-        return not self.constraints or any(self._meets(resource, each) for each in self.constraints)
+    def opens(self, resource: Json, look: View | None = None) -> bool:
+        """Whether this record is within the grant; `look`: where a Provenance's targets are, which say whose it is. A constraint that cannot be
+        understood opens nothing."""
+        return not self.constraints or any(self._meets(resource, each, look) for each in self.constraints)
 
-    def _meets(self, resource: Json, constraint: Constraint) -> bool:
-        return all(self._holds(resource, name, value) for name, value in constraint)
+    def _meets(self, resource: Json, constraint: Constraint, look: View | None) -> bool:
+        return all(self._holds(resource, name, value, look) for name, value in constraint)
 
-    def _holds(self, resource: Json, name: str, value: str) -> bool:
+    def _holds(self, resource: Json, name: str, value: str, look: View | None) -> bool:
         if name == COMPARTMENT:
-            return compartment.holds(value, resource)
+            return compartment.holds(value, resource) or (look is not None and _tells_of(look, resource, value))
         asked = search.criterion(self.type, name, value)
         return asked is not None and search.matches(resource, asked)
+
+
+def _tells_of(look: View, resource: Json, patient: str) -> bool:
+    """Whether it is the Provenance of a record of this patient ("Patient/…") that can be seen."""
+    targets = (look.find(*literal.split("/", 1)) for literal in compartment.targets(resource))
+    return any(compartment.holds(patient, target.resource) for target in targets if target is not None)
 
 
 def grant(caller: Caller, type: str, interaction: Interaction) -> Grant:

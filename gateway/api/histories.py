@@ -50,10 +50,10 @@ def instance(services: Services, caller: Caller, call: Call) -> FhirResponse:
     if not is_id(id):
         raise NotFound("There is no such resource", location=type)
     with view(services.store, caller.recipient) as look:
-        if not leave.whole and not leave.opens(look.read(type, id).resource):
+        if not leave.whole and not leave.opens(look.read(type, id).resource, look):
             raise NotFound("There is no such resource", location=f"{type}/{id}")
         rows = _until(look.history(type, id, asked.before), asked.since)
-        found = list(islice(_within([leave], rows), asked.most + 1))
+        found = list(islice(_within(look, [leave], rows), asked.most + 1))
     return _bundle(services, caller, asked, found, lambda then: then.version.number)
 
 
@@ -72,7 +72,7 @@ def _changes(services: Services, caller: Caller, call: Call, address: str, leave
     asked = _asked(services, caller, call, address)
     with view(services.store, caller.recipient) as look:
         rows = _merged(look, leaves, asked, Budget(services.limits.scan))
-        found = list(islice(_within(leaves, rows), asked.most + 1))
+        found = list(islice(_within(look, leaves, rows), asked.most + 1))
     return _bundle(services, caller, asked, found, lambda then: then.version.position)
 
 
@@ -91,12 +91,12 @@ def _until(rows: Iterable[Then], since: int | None) -> Iterator[Then]:
         yield then
 
 
-def _within(leaves: list[Grant], rows: Iterable[Then]) -> Iterator[Then]:
+def _within(look: View, leaves: list[Grant], rows: Iterable[Then]) -> Iterator[Then]:
     """What the scopes open; of a deletion nothing can be looked at, so that it takes a scope without constraints."""
     by_type = {leave.type: leave for leave in leaves}
     for then in rows:
         leave = by_type[then.version.type]
-        if leave.whole or (then.resource is not None and leave.opens(then.resource)):
+        if leave.whole or (then.resource is not None and leave.opens(then.resource, look)):
             yield then
 
 

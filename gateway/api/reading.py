@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.api import answers
-from gateway.api.access import Seen, view
+from gateway.api.access import Seen, View, view
 from gateway.api.answers import Answer
 from gateway.api.grants import Grant, grant, to_read
 from gateway.api.requests import PRESENTATION, Call, is_id
@@ -19,7 +19,7 @@ def read(services: Services, caller: Caller, call: Call) -> Answer:
     recipient, leave = to_read(caller, type, id)
     subset = _subset(type, call)
     with view(services.store, recipient) as look:
-        one = _within(leave, look.read(type, _id(type, id)))
+        one = _within(leave, look.read(type, _id(type, id)), look)
     return answers.unless_matched(call, one._replace(resource=subset.of(one.resource)))
 
 
@@ -31,8 +31,8 @@ def vread(services: Services, caller: Caller, call: Call) -> Answer:
     if not (number.isascii() and number.isdigit()) or len(number) > 18:
         raise NotFound("There is no such version", location=f"{type}/_history")
     with view(services.store, caller.recipient) as look:
-        _within(leave, look.read(type, _id(type, id)))
-        one = _within(leave, look.vread(type, id, int(number)))
+        _within(leave, look.read(type, _id(type, id)), look)
+        one = _within(leave, look.vread(type, id, int(number)), look)
     return answers.unless_matched(call, one._replace(resource=subset.of(one.resource)))
 
 
@@ -55,8 +55,8 @@ def _id(type: str, id: str) -> str:
     return id
 
 
-def _within(leave: Grant, one: Seen) -> Seen:
+def _within(leave: Grant, one: Seen, look: View) -> Seen:
     """The resource, if the scope's constraint lets it be seen; else it does not exist."""
-    if not leave.opens(one.resource):
+    if not leave.opens(one.resource, look):
         raise NotFound("There is no such resource", location=leave.type)
     return one

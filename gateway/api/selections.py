@@ -110,7 +110,7 @@ class Selection:
                 yield from found
             else:
                 budget.spend(len(found))
-                yield from (one for one in found if self._holds(one.resource))
+                yield from (one for one in found if self._holds(one.resource, look))
             if len(found) < chunk:
                 return
             after, chunk = found[-1].position, min(2 * chunk, _AT_ONCE)
@@ -130,7 +130,7 @@ class Selection:
         page["updated_after"], page["updated_before"] = self.updated_after, self.updated_before
         return page
 
-    def _holds(self, resource: Json) -> bool:
+    def _holds(self, resource: Json, look: View) -> bool:
         if not all(resource["id"] in ids for ids in self.ids):
             return False
-        return all(search.matches(resource, asked) for asked in self.tests) and self.leave.opens(resource)
+        return all(search.matches(resource, asked) for asked in self.tests) and self.leave.opens(resource, look)

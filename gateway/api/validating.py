@@ -67,7 +67,8 @@ def _stored(services: Services, caller: Caller, type: str, id: str) -> Json:
     leave = grant(caller, type, "r")
     with view(services.store, caller.recipient) as look:
         found = look.find(type, id) if is_id(id) else None
-    if found is None or not leave.opens(found.resource):
+        opened = found is not None and leave.opens(found.resource, look)
+    if found is None or not opened:
         raise NotFound("There is no such resource", location=type)
     return found.resource
 

@@ -37,6 +37,14 @@ def patients(resource: Json) -> list[str]:
     return [reference for reference in named if reference.startswith("Patient/")]
 
 
+def targets(resource: Json) -> list[str]:
+    """The records ("CarePlan/…") that a Provenance is of; none of another type. Such a Provenance is whosesoever its targets are."""
+    if resource["resourceType"] != "Provenance":
+        return []
+    named = (elements.relative(str(one.get("reference", ""))) for one in elements.values(resource, "target") if isinstance(one, dict))
+    return [reference for reference in named if "/" in reference]
+
+
 _ELEMENTS = {
     **{kind: path.replace("[]", "") for kind, path in PATIENT.items()},
     **{"Appointment": "participant.actor", "Provenance": "target", "Device": "patient"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,33 @@ def test_an_include_stays_with_the_patient(town: Town) -> None:
     assert "c3" not in town.ids("/fhir/Task?_id=t9&_include=Task:based-on", mine)
     theirs = token(town, "user/Task.rs user/Condition.r")
     assert "c3" in town.ids("/fhir/Task?_id=t9&_include=Task:based-on", theirs)
+
+
+def provenance(id: str, *targets: str) -> dict[str, Any]:
+    named = [{"reference": target} for target in targets]
+    agent = {"who": {"reference": "Organization/river"}}
+    return {"resourceType": "Provenance", "id": id, "target": named, "recorded": "2026-11-22T08:00:00Z", "agent": [agent]}
+
+
+def test_where_a_record_comes_from_is_the_patients_as_the_record_is(town: Town) -> None:
+    """US Core Provenance by _revinclude=Provenance:target, for an app that is opened with one patient."""
+    town.bench.put(("*", "river"), provenance("v1", "Condition/c1"), provenance("v3", "Condition/c3"), provenance("v0", "Condition/nobody"))
+    town.bench.put(("*",), provenance("v4", "Condition/c1"))  # not in river's view
+    mine = token(town, "patient/Condition.rs patient/Provenance.rs")
+    assert town.ids("/fhir/Condition?_revinclude=Provenance:target", mine) == {"c1", "c2", "v1"}
+    assert town.ids("/fhir/Provenance", mine) == {"v1"}
+    assert town.get("/fhir/Provenance?target=Condition/c3", mine).json()["total"] == 0
+    for path in ("v1", "v1/_history", "v1/_history/1"):
+        assert status(town, f"/fhir/Provenance/{path}", mine) == 200
+    for path in ("v3", "v3/_history", "v3/_history/1", "v0", "v4"):
+        assert status(town, f"/fhir/Provenance/{path}", mine) == 404
+    both = [entry["resource"]["id"] for entry in town.get("/fhir/Provenance/_history", mine).json()["entry"]]
+    assert both == ["v1"]
+
+
+def test_a_provenances_scope_is_asked_for_where_it_is_included(town: Town) -> None:
+    mine = token(town, "patient/Condition.rs")
+    assert status(town, "/fhir/Condition?_revinclude=Provenance:target", mine) == 403
 
 
 def test_an_include_needs_a_scope_for_what_it_reaches(town: Town) -> None:
