@@ -95,6 +95,9 @@ SIGNS = {
         r"[\w-]{43} 20\d\d-\S+ signs\n",
         r"[1-9]\d* clients\.ndjson",
         r"exported as of 20\d\d-",
+        r"\['information'\]|\['warning'\]",
+        r"201\n200\n200\n",
+        r"201 http\S+/fhir/Appointment/\w+/_history/1\n201 http\S+/fhir/Communication/\w+/_history/1\n204",
         r"PV1-2\[1\]\.1 +STAT +mapped +.*Encounter\.class",
     ],
 }
