@@ -98,7 +98,7 @@ class _Assessment:
         assignments = self._route()
         by_length = self.policy.typical_stay_days if course.by_length else None
         raised = before_discharge(self.stay, self.answer, bookings, days, course.since, by_length)
-        flags = owned(raised, whose(assignments[-1]), course.anchor, days.last_visit_day, True, self.policy, self.clock)
+        flags = owned(raised, whose(assignments[-1]), course.anchor, days, True, self.policy, self.clock)
         idle = "Until the client leaves, only news or a decision changes this."
         return self._say("anticipated", bookings, assignments, course.since, tuple(flags), course.anchor or course.since, idle=idle)
 
@@ -113,7 +113,7 @@ class _Assessment:
         assignments = self._route(how.breaks)
         done = Done.of(how, bookings, all_bookings, self.follow_ups, self.contacts, assignments)
         raised = after_discharge(stay, how, self.ended, self.answer, bookings, self.contacts, done, days, policy, self.clock)
-        flags = owned(raised, whose(assignments[-1]), how.anchor, days.last_visit_day, False, policy, self.clock)
+        flags = owned(raised, whose(assignments[-1]), how.anchor, days, False, policy, self.clock)
         return self._say("open", bookings, assignments, how.opened, tuple(flags), due(how, done, days, policy))
 
     def _closed(self, closed_as: ClosedAs, at: datetime, breaks: tuple[closing.Break, ...], bookings: tuple[Booking, ...]) -> Transition:

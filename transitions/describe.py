@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import cast
 
 from transitions.model import ClosedAs, FlagCode
 
 FLAGS: Mapping[FlagCode, str] = {
-    "no-follow-up-scheduled": "No mental-health follow-up is scheduled",
-    "follow-up-too-late": "The follow-up is booked too late",
-    "kind-unconfirmed": "An appointment may be the follow-up; nobody has said of what kind it is",
-    "not-picked-up": "The agency has not picked the client up",
-    "no-contact": "Nobody has reached the client since the discharge",
-    "missed-appointment": "The client did not come to the follow-up",
-    "outcome-unknown": "Nobody has said whether the client came to the follow-up",
-    "no-follow-up-7-days": "Not seen within 7 days of the discharge",
-    "no-follow-up-30-days": "Not seen within 30 days of the discharge",
-    "left-against-advice": "Left the hospital against medical advice",
-    "emergency-return": "Back in an emergency department since the discharge",
-    "arrival-not-seen": "Transferred, but no hospital reports the arrival",
-    "disposition-unknown": "Where the client went is not known",
-    "service-unknown": "Whether the stay was psychiatric is not known",
-    "identity-uncertain": "Who the client is, or which stay it is, is uncertain",
+    "no-follow-up-scheduled": "No follow-up scheduled",
+    "follow-up-too-late": "Follow-up is too late",
+    "kind-unconfirmed": "Kind of appointment unconfirmed",
+    "not-picked-up": "Not picked up by an agency",
+    "no-contact": "Not reached yet",
+    "missed-appointment": "Missed the appointment",
+    "outcome-unknown": "Outcome not reported",
+    "no-follow-up-7-days": "Not seen within 7 days",
+    "no-follow-up-30-days": "Not seen within 30 days",
+    "left-against-advice": "Left against advice",
+    "emergency-return": "Back in the emergency department",
+    "arrival-not-seen": "Transfer not seen to arrive",
+    "disposition-unknown": "Unknown where to discharged",
+    "service-unknown": "Unknown whether psychiatric",
+    "identity-uncertain": "Identity uncertain",
 }
+"""Each flag in a few words: the only ones, on pages, in the terminal, in timelines and in FHIR."""
 
 CLOSED_AS: Mapping[ClosedAs, str] = {
     "follow-up-kept": "the client was seen",
@@ -55,6 +57,12 @@ CLEARS: Mapping[FlagCode, str] = {
 }
 """What clears each flag; `{day7}` is the last day of the visit window."""
 
+CLEARS_LATE: Mapping[FlagCode, str] = {
+    "no-follow-up-scheduled": "A mental-health appointment is booked: the next that is free.",
+    "follow-up-too-late": "The booked visit is kept, or an earlier one.",
+}
+"""The same where the last day of the visit window is over."""
+
 NEXT_STEPS: Mapping[FlagCode, str] = {
     "no-follow-up-scheduled": "Book a mental-health visit for {day7} at the latest.",
     "follow-up-too-late": "Ask for an earlier visit, for {day7} at the latest.",
@@ -74,15 +82,26 @@ NEXT_STEPS: Mapping[FlagCode, str] = {
 }
 """What whoever has the flag does next."""
 
+NEXT_STEPS_LATE: Mapping[FlagCode, str] = {
+    "no-follow-up-scheduled": "Book the next mental-health visit that is free.",
+    "follow-up-too-late": "Ask for an earlier visit.",
+}
+"""The same where the last day of the visit window is over."""
 
-def clears(code: FlagCode, last_visit_day: str) -> str:
-    """What would clear the flag, in a sentence; `last_visit_day` is an ISO date, "" where no discharge date is known."""
-    return _dated(CLEARS[code], last_visit_day)
+
+def flag_words(code: str) -> str:
+    """The words of a flag by its code as JSON has it; a code that is not known says itself."""
+    return cast(Mapping[str, str], FLAGS).get(code, code)
 
 
-def next_step(code: FlagCode, last_visit_day: str) -> str:
-    """What to do about the flag, in a sentence; `last_visit_day` as for `clears`."""
-    return _dated(NEXT_STEPS[code], last_visit_day)
+def clears(code: FlagCode, last_visit_day: str, *, late: bool = False) -> str:
+    """What would clear the flag, in a sentence; `last_visit_day` is an ISO date, "" where no discharge date is known, `late` once it is over."""
+    return CLEARS_LATE[code] if late and code in CLEARS_LATE else _dated(CLEARS[code], last_visit_day)
+
+
+def next_step(code: FlagCode, last_visit_day: str, *, late: bool = False) -> str:
+    """What to do about the flag, in a sentence; `last_visit_day` and `late` as for `clears`."""
+    return NEXT_STEPS_LATE[code] if late and code in NEXT_STEPS_LATE else _dated(NEXT_STEPS[code], last_visit_day)
 
 
 @lru_cache(maxsize=4096)

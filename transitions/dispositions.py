@@ -111,13 +111,17 @@ def by_code(code: str) -> Disposition:
     return _BY_CODE.get(code, UNKNOWN)
 
 
+def decided(stay: Stay) -> str:
+    """The code that a person recorded last, "" where nobody did."""
+    told = [each for each in stay.decisions if each.what == "disposition" and each.value in _BY_CODE] if stay.decisions else []
+    return max(told, key=lambda each: each.at).value if told else ""
+
+
 def disposition(stay: Stay) -> Disposition:
     """How this stay ended: a person's decision, else the kind that the feed profile names, else the code that was sent."""
-    if stay.decisions:
-        decided = [each for each in stay.decisions if each.what == "disposition" and each.value in _BY_CODE]
-        if decided:
-            chosen = _BY_CODE[max(decided, key=lambda each: each.at).value]
-            return _KINDS[chosen.kind]  # the person has looked: no further review
+    chosen = decided(stay)
+    if chosen:
+        return _KINDS[_BY_CODE[chosen].kind]  # the person has looked: no further review
     named = _KINDS.get(stay.disposition_kind)
     if named is not None:
         return named

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from transitions.describe import clears, next_step
-from transitions.flags import Raised
+from transitions.flags import Raised, Window
 from transitions.model import Assignment, Flag, FlagCode, Owner
 from transitions.policy import Policy
 from transitions.windows import Clock, after
@@ -36,13 +36,15 @@ def whose(turn: Assignment) -> str | None:
 
 
 def owned(
-    raised: Iterable[Raised], agency: str | None, anchor: datetime | None, last_visit_day: str, anticipated: bool, policy: Policy, clock: Clock
+    raised: Iterable[Raised], agency: str | None, anchor: datetime | None, days: Window, anticipated: bool, policy: Policy, clock: Clock
 ) -> Iterator[Flag]:
     """The flags, each with owner, due time (UTC) and next step. `anchor`: the discharge, expected or real; None where nobody knows when."""
     for code, since, evidence in raised:
         due = _due(code, since, anchor, anticipated, policy)
         owner = _owner(code, agency, due, clock)
-        yield Flag(code, since, evidence, clears(code, last_visit_day), owner, due, next_step(code, last_visit_day))
+        late = code in _SCHEDULING and clock.passed(days.visit_end)
+        last = days.last_visit_day
+        yield Flag(code, since, evidence, clears(code, last, late=late), owner, due, next_step(code, last, late=late))
 
 
 def _owner(code: FlagCode, agency: str | None, due: datetime, clock: Clock) -> Owner:

@@ -67,7 +67,7 @@ class Code(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the client was from `since` on: unit and service as sent, with what the feed profile says of them."""
+    """Where the client was from `since` on: unit and service as sent, with what the feed profile says of them, or of the whole house."""
 
     since: datetime
     unit: str = ""
@@ -191,7 +191,6 @@ class Stay:
     disposition: Code | None = None  # code: NUBC FL17 two digits, "" when unknown; text as sent. None: nothing was said
     disposition_kind: str = ""  # see transitions.dispositions
     disposition_recorded: datetime | None = None  # when it was last said otherwise than with the discharge, by a correction; None: never
-    facility_psychiatric: bool | None = None  # the feed profile says that the whole facility is (True) or is not (False)
     other_visits: tuple[Visit, ...] = ()
     observations: tuple[Observation, ...] = ()
     claims: tuple[Claim, ...] = ()

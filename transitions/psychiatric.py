@@ -1,7 +1,9 @@
 """Was it a psychiatric stay? Yes, no or undecided, each with its reasons (DOMAIN, "Psychiatric stay").
 
-In this order: a person's decision; the feed profile's exclusion of the facility, unless the profile itself calls the unit or service psychiatric; any
-sign of yes; a known other unit or diagnosis; else undecided, which is tracked.
+In this order: a person's decision; any sign of yes; a known other unit or diagnosis; else undecided, which is tracked.
+
+Where the client is, is told by the newest unit or service of which the feed profile says anything: a move to a unit that it lists as another ends
+tracking, and one to a unit that it does not list ends nothing.
 """
 
 from __future__ import annotations
@@ -23,10 +25,6 @@ def psychiatric(stay: Stay, policy: Policy) -> tuple[Answer, tuple[str, ...]]:
         return decided
     placement = _last_known(stay.placements)
     signs = [*_placement_signs(placement)]
-    if stay.facility_psychiatric is False and not signs:
-        return "no", ("the feed's profile says that the facility is not psychiatric",)
-    if stay.facility_psychiatric:
-        signs.append("the facility is psychiatric")
     leading = leading_diagnoses(stay)
     signs.extend(_diagnosis_signs(stay, leading, policy))
     if signs:
@@ -68,7 +66,7 @@ def _placement_signs(placement: Placement | None) -> Iterator[str]:
     if placement is None:
         return
     if placement.unit_kind == "psychiatric":
-        yield f"unit {placement.unit} is psychiatric"
+        yield f"{f'unit {placement.unit}' if placement.unit else 'the house'} is psychiatric"
     if placement.service_kind == "psychiatric":
         yield f"service {placement.service} is psychiatric"
 

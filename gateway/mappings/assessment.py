@@ -122,7 +122,6 @@ def stay(
         disposition=model.Code(text=disposition.get("text") or disposition.get("source") or "", code=disposition.get("code") or "")
         if disposition
         else None,
-        facility_psychiatric=cast(Any, facts).get("facility_psychiatric"),
         other_visits=tuple(each for each in visits if each.id != record.id),
         observations=_observations(person, record, zone),
         claims=_claims(person, record, zone),
@@ -193,8 +192,8 @@ def codes(facts: Iterable[Any]) -> tuple[model.Code, ...]:
 
 
 def evidence(sources: Iterable[Source], why: str = "") -> tuple[model.Evidence, ...]:
-    """Inbox messages as evidence."""
-    return tuple(
+    """Inbox messages as evidence; one that was sent again tells nothing new."""
+    told = (
         model.Evidence(
             f"{why + ': ' if why else ''}{each.event or 'record'} from {each.sender}, control ID {each.control_id or '(none)'}"
             + (f", taken for this stay {each.taken}, not by a visit number" if each.taken else ""),
@@ -202,6 +201,7 @@ def evidence(sources: Iterable[Source], why: str = "") -> tuple[model.Evidence, 
         )
         for each in sources
     )
+    return tuple(dict.fromkeys(told))
 
 
 def _appointment(owned: Owned) -> model.FollowUp:

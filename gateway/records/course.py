@@ -118,22 +118,25 @@ def apply(stay: Stay, said: Said) -> None:
     if stay.admitted is None and effect in ("admit", "to-inpatient", "register"):
         stay.admitted = at
     _place(stay, facts, at)
-    _class(stay, effect)
+    _class(stay, effect, snapshot=bool(facts.get("snapshot")))
 
 
 def _code(disposition: Any) -> str:
     return str((disposition or {}).get("code") or "")
 
 
-def _class(stay: Stay, effect: str) -> None:
-    """Whether it was ever an inpatient stay: by class; without one, an admission, or a discharge nobody saw begin, is taken for one."""
-    visit_class = stay.facts.get("visit_class")
+def _class(stay: Stay, effect: str, *, snapshot: bool) -> None:
+    """Whether it was ever an inpatient stay: by class; without one, an admission, or a discharge nobody saw begin, is taken for one.
+
+    So it is on a psychiatric unit whatever class HL7 v2 states, for PV1-2 is often wrong; the class of an Encounter (`snapshot`) is not.
+    """
+    visit_class, unseen = stay.facts.get("visit_class"), effect != "discharge" or not stay.started
     if visit_class in INPATIENT or effect == "to-inpatient":
         stay.ever_inpatient = True
     elif not visit_class and effect in ("admit", "transfer", "pending-discharge", "leave", "return", "discharge", "cancel-discharge"):
-        stay.ever_inpatient = stay.ever_inpatient or effect != "discharge" or not stay.started
-    elif stay.facts.get("unit_kind") == "psychiatric" and visit_class != "EMER" and effect in ("admit", "transfer", "discharge", "pending-discharge"):
-        stay.ever_inpatient = True
+        stay.ever_inpatient = stay.ever_inpatient or unseen
+    elif effect in ("admit", "transfer", "discharge", "pending-discharge") and visit_class != "EMER" and not snapshot:
+        stay.ever_inpatient = stay.ever_inpatient or (unseen and stay.facts.get("unit_kind") == "psychiatric")
     if effect in ("admit", "register", "to-inpatient"):
         stay.started = True
 

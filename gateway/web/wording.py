@@ -10,24 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-FLAGS: Mapping[str, str] = {
-    "no-follow-up-scheduled": "No follow-up scheduled",
-    "follow-up-too-late": "Follow-up is too late",
-    "kind-unconfirmed": "Kind of appointment unconfirmed",
-    "not-picked-up": "Not picked up by an agency",
-    "no-contact": "Not reached yet",
-    "missed-appointment": "Missed the appointment",
-    "outcome-unknown": "Outcome not reported",
-    "no-follow-up-7-days": "Not seen within 7 days",
-    "no-follow-up-30-days": "Not seen within 30 days",
-    "left-against-advice": "Left against advice",
-    "emergency-return": "Back in the emergency department",
-    "arrival-not-seen": "Transfer not seen to arrive",
-    "disposition-unknown": "Unknown where to discharged",
-    "service-unknown": "Unknown whether psychiatric",
-    "identity-uncertain": "Identity uncertain",
-}
-"""Each flag in a few words."""
+from transitions.describe import flag_words
 
 CLOSED_AS: Mapping[str, str] = {
     "follow-up-kept": "seen",
@@ -124,7 +107,7 @@ def read_time(text: str | None) -> datetime | None:
 
 def _flag(flag: Mapping[str, Any]) -> FlagLine:
     evidence = tuple((item["text"], item.get("reference") or "") for item in flag.get("evidence") or ())
-    return FlagLine(flag["code"], FLAGS.get(flag["code"], flag["code"]), moment_words(flag.get("since")), flag["clears"], evidence)
+    return FlagLine(flag["code"], flag_words(flag["code"]), moment_words(flag.get("since")), flag["clears"], evidence)
 
 
 def _since(transition: Mapping[str, Any], now: datetime) -> tuple[str, str]:

@@ -533,6 +533,9 @@ def test_show_prints_the_three_records_in_plain_words(county: Path) -> None:
     assert under(page, "Long-acting injection") == "unknown"
     assert "Major depressive disorder, recurrent severe (F33.2)" in page
     assert "rule " not in page
+    to_do, services = page.partition("\nTo do")[2].split("\nServices requested")
+    assert "First contact" not in to_do, "each request once"
+    assert "First contact" in services
 
 
 WHY = [

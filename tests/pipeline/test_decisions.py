@@ -110,6 +110,7 @@ def test_a_person_says_where_the_client_went_when_the_hospital_does_not() -> Non
         assert "disposition-unknown" in codes(store)
         decide(store, NOW + HOUR, "disposition", "01")
         assert "disposition-unknown" not in codes(store)
+        assert transition(store)["disposition"] == {"code": "01", "text": "home"}
 
 
 WRONG = [

@@ -35,12 +35,14 @@ NOTHING = "no-follow-up-scheduled"
 AUTHORITIES = {"COUNTYMPI": "urn:mpi"}
 SEGMENTS = {"ZFU-1": "appointment.number", "ZFU-3": "appointment.start", "ZFU-5": "appointment.service", "ZFU-8": "appointment.status"}
 EHR = replace(FEEDS[0], name="ehr", sending_facility="EHR", kind="fhir")
+HOUSE = replace(EHR, name="house", sending_facility="HOUSE", facility_kind="psychiatric")
 TOLD: Configuration = replace(
     CONFIGURATION,
     feeds=(
-        replace(FEEDS[0], authorities=AUTHORITIES, segments=SEGMENTS),
+        replace(FEEDS[0], authorities=AUTHORITIES, segments=SEGMENTS, other_units=("MED3",)),
         replace(FEEDS[1], authorities=AUTHORITIES),
         replace(EHR, authorities=AUTHORITIES),
+        replace(HOUSE, authorities=AUTHORITIES),
     ),
 )
 
@@ -92,7 +94,7 @@ def two_people(event: str, at: str) -> bytes:
     return "\r".join([header, f"EVN||{stamp(at)}", *people]).encode()
 
 
-def fhir(at: str, resource: Json) -> Received:
+def fhir(at: str, resource: Json, feed: str = "ehr") -> Received:
     """What an EHR says of the county's person 77, as one transaction."""
     patient = {
         "resourceType": "Patient",
@@ -110,7 +112,7 @@ def fhir(at: str, resource: Json) -> Received:
         for one in (patient, resource)
     ]
     bundle = {"resourceType": "Bundle", "type": "transaction", "timestamp": iso(at), "entry": entries}
-    return Received("fhir-bundle", orjson.dumps(bundle), feed="ehr")
+    return Received("fhir-bundle", orjson.dumps(bundle), feed=feed)
 
 
 def iso(at: str) -> str:
@@ -363,6 +365,23 @@ STORIES: dict[str, Story] = {
     "A02 onto the psychiatric unit": Story(
         (adt("A01", "0302 0900", pv1("MED3")), adt("A02", "0303 0900", pv1("BHU")), adt("A03", "0310 1100", pv1("BHU", left="0310 1045", code="01"))),
         (OPEN,),
+    ),
+    "A02 off the psychiatric unit to one that the profile does not list": Story(
+        (adt("A01", "0302 0900", pv1()), adt("A02", "0305 0900", pv1("7N")), adt("A03", "0310 1100", pv1("7N", left="0310 1045", code="01"))), (OPEN,)
+    ),
+    "A02 off the psychiatric unit to one that the profile lists as another": Story(
+        (adt("A01", "0302 0900", pv1()), adt("A02", "0305 0900", pv1("MED3")), adt("A03", "0310 1100", pv1("MED3", left="0310 1045", code="01"))), ()
+    ),
+    "FHIR: a stay of a house that is psychiatric as a whole": Story(
+        (fhir("0310 1100", encounter("0302 0900", kind="IMP", period={"start": iso("0302 0900"), "end": iso("0310 1045")}), "house"),),
+        (f"house 03-10 open|none|{NOTHING} disposition-unknown",),
+    ),
+    "FHIR: a visit to such a house is follow-up, and no stay": Story(
+        (*LEFT, fhir("0311 1200", encounter("0311 1000"), "house")), ("st-mary 03-10 closed follow-up-kept|kept|",)
+    ),
+    "FHIR: a stay of a house that says nothing of its kind": Story(
+        (fhir("0310 1100", encounter("0302 0900", kind="IMP", period={"start": iso("0302 0900"), "end": iso("0310 1045")})),),
+        (f"ehr 03-10 open|none|{NOTHING} disposition-unknown service-unknown",),
     ),
     "a heart's stay, nothing psychiatric": Story(
         (adt("A01", "0302 0900", pv1("MED3"), INFARCTION), adt("A03", "0310 1100", pv1("MED3", left="0310 1045", code="01"), INFARCTION)), ()

@@ -82,6 +82,21 @@ def test_every_flag_has_its_next_step_and_the_last_day_where_it_names_one() -> N
     assert flag.next_step == "Book a mental-health visit for 2026-12-08 at the latest."
 
 
+@pytest.mark.parametrize("told", [(), (appointment("12-20 10:00"),)], ids=["nothing booked", "booked too late"])
+def test_what_clears_and_what_to_do_name_no_day_that_is_over(told: tuple[Any, ...]) -> None:
+    for as_of, is_over in (("12-08 23:59", False), ("12-09 00:00", True)):
+        flag = now(taken(), (CALL, *told), as_of).flags[0]
+        assert flag.code in ("no-follow-up-scheduled", "follow-up-too-late")
+        assert [("2026-12-08" in words, "at the latest" in words) for words in (flag.clears, flag.next_step)] == [(not is_over, not is_over)] * 2
+
+
+def test_an_expected_discharge_long_past_names_no_day_that_is_over() -> None:
+    """Expected on 12-03, and the client is still there: day 7 would have been 12-10."""
+    (flag,) = now(pending(), (), "12-11 00:00").flags
+    assert flag.clears == "A mental-health appointment is booked: the next that is free."
+    assert now(pending(), (), "12-10 23:59").next_look == at("12-11 00:00")
+
+
 def test_where_nobody_has_the_client_the_coordinator_s_flags_need_no_further_look_for_their_due_times() -> None:
     """Declined and reached: the next change is day 7 alone."""
     assert now(left(claims=DECLINED), (CALL,), "12-02 10:00").next_look == at("12-09 00:00")

@@ -53,12 +53,12 @@ def test_flags_stand_where_they_rose_and_decisions_where_they_were_taken() -> No
     assert told(stay, (), (), "12-04 10:00")[1:] == [
         "12-01 10:00 stay: Discharged: home",
         "12-01 10:00 turn: river has the client (it serves postal codes 627*)",
-        "12-01 10:00 flag: No mental-health follow-up is scheduled",
+        "12-01 10:00 flag: No follow-up scheduled",
         "12-01 12:00 decision: Sent to harbor, decided by ann",
         "12-01 12:00 turn: No longer with river: routed",
         "12-01 12:00 turn: harbor has the client (routed by ann)",
-        "12-02 12:00 flag: The agency has not picked the client up",
-        "12-04 10:00 flag: Nobody has reached the client since the discharge",
+        "12-02 12:00 flag: Not picked up by an agency",
+        "12-04 10:00 flag: Not reached yet",
     ]
 
 

@@ -62,6 +62,7 @@ MOVED_OFF = (
     Placement(at("11-10 08:00"), "BHU", "psychiatric", visit_class="IMP"),
     Placement(at("11-20 08:00"), "MED3", "other", visit_class="IMP"),
 )
+UNLISTED = (MOVED_OFF[0], Placement(at("11-20 08:00"), "7N", visit_class="IMP"))
 THREE_TRIES = (tried("12-02 09:00"), tried("12-03 09:00", "visit"), tried("12-05 09:00"))
 
 # fmt: off
@@ -198,6 +199,7 @@ ROWS = [
     Golden("a medical stay", left(placements=(Placement(at("11-10 08:00"), "MED3", "other"),), diagnoses=(INFARCTION,)), NOBODY, "12-02 10:00", "none"),
     Golden("moved off the psychiatric unit, no psychiatric diagnosis", left(placements=MOVED_OFF, diagnoses=()), NOBODY, "12-02 10:00", "none"),
     Golden("moved off the psychiatric unit with a psychiatric diagnosis", left(placements=MOVED_OFF), NOBODY, "12-01 10:00", "open|none|no-follow-up-scheduled|standard|12-02 10:00"),
+    Golden("moved off the psychiatric unit to one that nobody lists: tracked all the same", left(placements=UNLISTED, diagnoses=()), NOBODY, "12-01 10:00", "open|none|no-follow-up-scheduled|standard|12-02 10:00"),
     Golden("an emergency visit alone", left(ever_inpatient=False), NOBODY, "12-02 10:00", "none"),
     Golden("neither sign nor counter-sign", left(placements=(), diagnoses=()), NOBODY, "12-02 10:00", "open|none|no-follow-up-scheduled service-unknown|standard|12-04 10:00"),
     Golden("undecided, and a person says no", left(placements=(), diagnoses=(), decisions=(decided("psychiatric", "no"),)), NOBODY, "12-02 10:00", "none"),

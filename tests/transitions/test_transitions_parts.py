@@ -74,7 +74,6 @@ def principal(text: str = "", code: str = "", system: str = ICD10) -> Stay:
     [
         (told(placements=(Placement(at("11-10 08:00"), "BHU", "psychiatric"),)), "yes"),
         (told(placements=(Placement(at("11-10 08:00"), "", "", "PSY", "psychiatric"),)), "yes"),
-        (told(facility_psychiatric=True), "yes"),
         (principal(code="F20.0"), "yes"),
         (principal(code="F33.2"), "yes"),
         (principal(code="F99"), "yes"),
@@ -117,14 +116,13 @@ def principal(text: str = "", code: str = "", system: str = ICD10) -> Stay:
         (told(diagnoses=(INFARCTION, Code(code="F32.9", system=ICD10))), "no"),  # a secondary depression does not make a heart attack psychiatric
         (told(diagnoses=(INFARCTION, Code(code="X78.1XXA", system=ICD10))), "yes"),  # self-harm does, wherever it stands
         (told(diagnoses=(Code(code="I10", system=ICD10), Code(code="F20.0", system=ICD10, principal=True))), "yes"),
+        (told(placements=(Placement(at("11-10 08:00"), "", "psychiatric"),)), "yes"),  # a psychiatric hospital, which names no unit
         (told(placements=(Placement(at("11-10 08:00"), "MED3", "other"),)), "no"),
+        (told(placements=(Placement(at("11-10 08:00"), "MED3", "other"),), diagnoses=(DEPRESSION,)), "yes"),  # wherever the client lies
         (told(placements=(Placement(at("11-10 08:00"), "7N"),)), "undecided"),
         (told(placements=(Placement(at("11-10 08:00"), "MED3", "other"), Placement(at("11-11 08:00"), "BHU", "psychiatric"))), "yes"),
         (told(placements=(Placement(at("11-10 08:00"), "BHU", "psychiatric"), Placement(at("11-11 08:00"), "MED3", "other"))), "no"),
         (told(placements=(Placement(at("11-10 08:00"), "BHU", "psychiatric"), Placement(at("11-11 08:00"), "7N"))), "yes"),
-        (told(facility_psychiatric=False), "no"),
-        (told(facility_psychiatric=False, diagnoses=(DEPRESSION,)), "no"),
-        (told(facility_psychiatric=False, placements=(Placement(at("11-10 08:00"), "BHU", "psychiatric"),)), "yes"),
         (told(), "undecided"),
         (told(decisions=(decided("psychiatric", "yes"),)), "yes"),
         (told(diagnoses=(DEPRESSION,), decisions=(decided("psychiatric", "no"),)), "no"),

@@ -125,7 +125,6 @@ def stays(moments: st.SearchStrategy[datetime], **fixed: Any) -> st.SearchStrate
         "diagnoses": st.lists(codes, max_size=2).map(tuple),
         "disposition_recorded": maybe,
         "disposition": st.none() | st.sampled_from(["01", "07", "20", "21", "50", "65", "02", "30", "93", ""]).map(lambda code: Code("", code)),
-        "facility_psychiatric": st.sampled_from([None, None, True, False]),
         "other_visits": st.lists(visits(moments), max_size=3).map(tuple),
         "observations": st.lists(
             st.builds(Observation, st.sampled_from(["93374-7", "93250-9"]), moments, text=st.sampled_from(["High", "Yes", "Low"])), max_size=2
@@ -144,7 +143,8 @@ def stays(moments: st.SearchStrategy[datetime], **fixed: Any) -> st.SearchStrate
 policies = st.sampled_from([POLICY, replace(POLICY, typical_stay_days=10)])
 some_follow_ups = st.lists(follow_ups(near), max_size=4).map(tuple)
 some_contacts = st.lists(contacts(near), max_size=3).map(tuple)
-DISCHARGE = {"state": "discharged", "discharged": DISCHARGED, "discharge_recorded": DISCHARGED, "facility_psychiatric": True, "zone": CHICAGO}
+ON_THE_WARD = (Placement(DISCHARGED, "BHU", "psychiatric"),)
+DISCHARGE = {"state": "discharged", "discharged": DISCHARGED, "discharge_recorded": DISCHARGED, "placements": ON_THE_WARD, "zone": CHICAGO}
 
 
 HELD = Stay("", "", CLIENT, "", CHICAGO, "discharged", DISCHARGED, discharged=DISCHARGED, diagnoses=(DEPRESSION,), disposition=Code("", "65"))
@@ -277,7 +277,7 @@ def test_the_clock_alone_never_closes_an_open_transition(stay: Stay, follow_ups:
 
 
 @QUICK
-@given(stays(near, state="in-hospital", discharged=None, discharge_cancelled=DISCHARGED, facility_psychiatric=True, ever_inpatient=True, pending_since=None, expected_discharge=None), some_follow_ups, some_contacts, near)  # fmt: skip  # noqa: E501
+@given(stays(near, state="in-hospital", discharged=None, discharge_cancelled=DISCHARGED, placements=ON_THE_WARD, ever_inpatient=True, pending_since=None, expected_discharge=None), some_follow_ups, some_contacts, near)  # fmt: skip  # noqa: E501
 @example(Stay("", "", CLIENT, "", CHICAGO, "in-hospital", DISCHARGED, discharge_cancelled=DISCHARGED), (), (), DISCHARGED)
 def test_after_a13_the_transition_is_void_and_a_later_discharge_opens_it_again(stay: Stay, follow_ups: Any, contacts: Any, as_of: datetime) -> None:
     void = assess(stay, follow_ups, contacts, as_of, POLICY)

@@ -24,7 +24,7 @@ from gateway.store.interface import HOUR, Filter, Heard, Input, Store, Transitio
 from gateway.web.pages import Services, pages
 from gateway.web.session import COOKIE, Sessions
 from gateway.web.text import WIDTH, render_transition, render_worklist
-from gateway.web.wording import FLAGS, entry
+from gateway.web.wording import entry
 
 NOW = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 HOSTILE = '<script>alert(1)</script> & "O\'Brien"'
@@ -390,14 +390,6 @@ def test_the_terminal_s_transition_says_why_and_what_clears_it() -> None:
 )
 def test_days_are_counted_by_the_calendar_of_the_hospital(changes: dict[str, Any], since: str) -> None:
     assert entry(transition(**changes), NOW).since == since
-
-
-def test_every_flag_has_words() -> None:
-    from typing import get_args
-
-    from transitions.model import FlagCode
-
-    assert set(FLAGS) == set(get_args(FlagCode))
 
 
 def test_the_cookie_is_named_once() -> None:

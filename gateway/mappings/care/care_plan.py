@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from gateway.mappings.care import narrative as page
 from gateway.mappings.care.callers import Known
-from gateway.mappings.care.flag import TEXT
 from gateway.mappings.care.goals import set_by_others
 from gateway.mappings.care.other_plans import named, other_plans, still_open
 from gateway.mappings.care.scene import Scene, ended, why_ended, words
 from gateway.records.statements import Json
+from transitions.describe import FLAGS
 from transitions.dispositions import disposition
 
 CATEGORY = {
@@ -87,7 +87,7 @@ def text(scene: Scene, to_know: Sequence[Known], requests: Sequence[Json], goals
         page.paragraph(" ".join(summary(scene))),
         page.items(transition.reasons),
         *(page.paragraph(note) for note in notes),
-        page.section("Open problems", (TEXT[raised.code] for raised in transition.flags)),
+        page.section("Open problems", (FLAGS[raised.code] for raised in transition.flags)),
         page.section("Diagnoses", (words(condition.get("code")) for condition in scene.conditions)),
         page.section("Goals", (words(goal.get("description")) for goal in goals)),
         page.section("To do", (to_do(request) for request in requests)),

@@ -6,28 +6,11 @@ from gateway.mappings.care import narrative as words
 from gateway.mappings.care.context import flag_id
 from gateway.mappings.care.scene import Scene
 from gateway.records.statements import Json
+from transitions.describe import FLAGS
 from transitions.model import Flag
 
 SYSTEM = "urn:care-transition-gateway:flag"
 CATEGORY = {"system": "http://terminology.hl7.org/CodeSystem/flag-category", "code": "clinical", "display": "Clinical"}
-TEXT = {
-    "no-follow-up-scheduled": "No community follow-up is scheduled",
-    "follow-up-too-late": "The follow-up is booked for too late",
-    "kind-unconfirmed": "It is not certain that the appointment is mental-health follow-up",
-    "not-picked-up": "No agency has picked this up in time",
-    "no-contact": "Nobody has reached the client in time",
-    "missed-appointment": "The client missed the appointment",
-    "outcome-unknown": "Nobody reported whether the appointment was kept",
-    "no-follow-up-7-days": "Not seen within 7 days of discharge",
-    "no-follow-up-30-days": "Not seen within 30 days of discharge",
-    "left-against-advice": "Left hospital against advice",
-    "emergency-return": "Came back to an emergency department",
-    "arrival-not-seen": "Transferred, and no arrival was reported",
-    "disposition-unknown": "It is not known where the client went",
-    "service-unknown": "It is not known whether the stay was psychiatric",
-    "identity-uncertain": "It is not certain that these records are of one person",
-}
-
 _WHOSE = {"agency": "the agency's", "hospital": "the hospital's", "coordinator": "the coordinator's"}
 
 
@@ -38,7 +21,7 @@ def flags(scene: Scene) -> tuple[tuple[Flag, Json], ...]:
 
 def told(raised: Flag) -> list[str]:
     """The words of messages, and of the policy, in a Flag's narrative."""
-    return [TEXT[raised.code], *(evidence.text for evidence in raised.evidence), raised.clears, raised.next_step]
+    return [FLAGS[raised.code], *(evidence.text for evidence in raised.evidence), raised.clears, raised.next_step]
 
 
 def flag(scene: Scene, raised: Flag) -> Json:
@@ -47,14 +30,14 @@ def flag(scene: Scene, raised: Flag) -> Json:
         "resourceType": "Flag",
         "id": flag_id(scene.context.identify, scene.transition.id, raised.code),
         "text": words.narrative(
-            words.paragraph(f"{TEXT[raised.code]}, since {scene.time(raised.since)}."),
+            words.paragraph(f"{FLAGS[raised.code]}, since {scene.time(raised.since)}."),
             words.items(evidence.text for evidence in raised.evidence),
             words.paragraph(f"What would clear it: {raised.clears}") if raised.clears else "",
             words.paragraph(f"Whose it is: {_WHOSE[raised.owner]}, until {scene.time(raised.due)}. {raised.next_step}") if raised.due else "",
         ),
         "status": "active",
         "category": [{"coding": [CATEGORY]}],
-        "code": {"coding": [{"system": SYSTEM, "code": raised.code}], "text": TEXT[raised.code]},
+        "code": {"coding": [{"system": SYSTEM, "code": raised.code}], "text": FLAGS[raised.code]},
         "subject": scene.subject,
         "period": {"start": scene.time(raised.since)},
         "encounter": scene.encounter,

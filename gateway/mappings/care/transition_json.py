@@ -9,7 +9,8 @@ from gateway.mappings.care.scene import zone_of
 from gateway.privacy.disclosure import resources_of
 from gateway.records.record import PersonRecord
 from gateway.records.statements import Json
-from transitions.model import Assignment, Evidence, Transition
+from transitions.dispositions import by_code, decided
+from transitions.model import Assignment, Evidence, Stay, Transition
 from transitions.timeline import timeline
 
 
@@ -81,11 +82,19 @@ def transition_json(transition: Transition, person: PersonRecord, *, recipient: 
         "since": time(transition.since),
         "patient": f"Patient/{person.id}",
         "encounter": f"Encounter/{stay.id}",
-        "disposition": {"code": stay.disposition.code or None, "text": stay.disposition.text or None} if stay.disposition else None,
+        "disposition": _disposition(stay),
         "psychiatric": {"answer": transition.psychiatric, "reasons": list(transition.psychiatric_reasons)},
         "assignments": [turn(one) for one in mine],
         "zone": stay.zone,
     }
+
+
+def _disposition(stay: Stay) -> Json | None:
+    """Where the client went: as a person recorded it, else as it was sent."""
+    chosen = decided(stay)
+    if chosen:
+        return {"code": chosen, "text": by_code(chosen).words}
+    return {"code": stay.disposition.code or None, "text": stay.disposition.text or None} if stay.disposition else None
 
 
 def timeline_json(transition: Transition) -> list[Json]:

@@ -94,7 +94,8 @@ def _where(facts: StayFacts, told: Told, given: Input, profile: FeedProfile) -> 
     place = current_place(told, given)
     if place.unit:
         facts["unit"] = place.unit
-        facts["unit_kind"] = codes.kind_of(place.names, profile.psychiatric_units, profile.other_units)
+    if place.unit or profile.facility_kind:
+        facts["unit_kind"] = codes.kind_of(place.names, profile.psychiatric_units, profile.other_units) or profile.facility_kind or None
     service = told.resource.get("serviceType")
     if service:
         facts["service"] = codes.words(service)

@@ -14,7 +14,8 @@ from gateway.records.statements import Json
 from gateway.web.care.endings import looks_of_ending, looks_of_turns
 from gateway.web.care.looks import Look, called_name, looks_of_caller, looks_of_reason, of_member, of_reason, parts, values
 from gateway.web.care.records import Records
-from gateway.web.wording import FLAGS, moment_words
+from gateway.web.wording import moment_words
+from transitions.describe import flag_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,7 @@ def _activities(records: Records, transition: Mapping[str, Any]) -> Iterator[Lin
             continue
         match one["resourceType"]:
             case "ServiceRequest":
-                due = _until(one)
-                yield Line("Request", ", ".join(filter(None, [one["code"]["text"], f"by {due}" if due else "", one["status"]])), _name(one))
+                continue  # a section of its own
             case "Appointment":
                 what = next((words(kind) for kind in one.get("serviceType", [])), "") or str(one.get("description") or "appointment")
                 own = frozenset(str(each["value"]).casefold() for each in one.get("identifier", []) if each.get("value"))
@@ -176,7 +176,7 @@ def _risk(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
     for flag in transition.get("flags", []):
         told = "; ".join(f"{one['text']}" for one in flag.get("evidence") or ())
         text = f"since {moment_words(flag['since'])}. Cleared by: {flag['clears']}"
-        yield Line(FLAGS.get(flag["code"], flag["code"]), text, because=f"rule of assessment {flag['code']}: {told}")
+        yield Line(flag_words(flag["code"]), text, because=f"rule of assessment {flag['code']}: {told}")
 
 
 def _coded(concept: Json | None) -> str:
@@ -190,10 +190,6 @@ def _period(period: Json | None) -> str:
     if start and end:
         return f"{start} to {end}"
     return f"since {start}" if start else f"until {end}" if end else ""
-
-
-def _until(request: Json) -> str:
-    return moment_words(request.get("occurrencePeriod", {}).get("end"))
 
 
 def _agencies(transition: Mapping[str, Any]) -> set[str]:
