@@ -16,6 +16,7 @@ from fastapi import Response
 
 from gateway.api.answers import Answer, FhirResponse
 from gateway.api.auditing import disclosed
+from gateway.api.body_cost import check_elements
 from gateway.api.capabilities import Offer, Operation
 from gateway.api.entries import alone, check_shape, entry_of, interaction_of
 from gateway.api.grants import grant
@@ -71,6 +72,7 @@ async def base(services: Services, caller: Caller, call: Call, interact: Interac
     if bundle["resourceType"] != "Bundle" or bundle.get("type") not in ("batch", "transaction") or not isinstance(entries, list):
         raise Invalid("Only a batch or a transaction is posted to the base", location="Bundle.type")
     _check_number(len(entries), services.limits.batch)
+    check_elements(bundle)
     services.charge(caller.client, len(entries))
     check_shape(entries)
     if bundle["type"] == "transaction":

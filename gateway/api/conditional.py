@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from gateway.api.access import Seen, View
 from gateway.api.requests import Call
 from gateway.api.searching import read_query, run
+from gateway.api.selections import Budget
 from gateway.api.services import Services
 from gateway.errors import Conflict, Malformed
 from gateway.smart.access import Caller
@@ -49,17 +50,20 @@ def check_version(call: Call, type: str, number: int) -> None:
         raise Conflict("It exists already", location="If-None-Match")
 
 
-def only_match(services: Services, caller: Caller, look: View, type: str, criteria: Sequence[tuple[str, str]], where: str) -> Seen | None:
+def only_match(
+    services: Services, caller: Caller, look: View, type: str, criteria: Sequence[tuple[str, str]], where: str, budget: Budget | None = None
+) -> Seen | None:
     """The one resource that the criteria find, None where they find none. Raises Conflict (412) where they find several.
 
-    `where` names what held the criteria. Criteria that would find everything are refused, and so is what only shapes a result.
+    `where` names what held the criteria; `budget` is that of several conditions together. Criteria that would find everything are refused, and so is
+    what only shapes a result.
     """
     asked = [(name, value) for name, value in criteria if name != "_format"]
     if not asked or any(name.startswith("_") and name.partition(":")[0] not in _CRITERIA for name, _ in asked):
         raise Malformed("A condition is made of search parameters alone, and of one at least", location=where)
     query = read_query(services, caller, type, asked)
     query.count = 2
-    found = run(services, look, query).found
+    found = run(services, look, query, budget).found
     if len(found) > 1:
         raise Conflict("More than one resource answers the condition", location=where, advice="Ask for more, such as an identifier.")
     return found[0] if found else None

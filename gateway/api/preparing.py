@@ -14,9 +14,11 @@ import orjson
 from fastapi import HTTPException
 
 from gateway.api.access import Seen, View
+from gateway.api.body_cost import check_elements
 from gateway.api.conditional import check_version, names_a_version, only_match
 from gateway.api.grants import Grant, grant
 from gateway.api.requests import JSON_PATCH, Call, check_content_type, is_id, parameters
+from gateway.api.selections import Budget
 from gateway.api.services import Services
 from gateway.errors import Conflict, Forbidden, Invalid, Malformed, NotFound
 from gateway.fhir import elements, patch, validation
@@ -119,20 +121,20 @@ def own_addresses(services: Services, body: Json) -> dict[str, str]:
 # --- which resource it is about ---------------------------------------------------------------------------------------
 
 
-def aim(services: Services, caller: Caller, look: View, write: Write, again: bool = False) -> Aim:
+def aim(services: Services, caller: Caller, look: View, write: Write, again: bool = False, budget: Budget | None = None) -> Aim:
     """The resource that a write is about. Raises NotFound where it is to be changed and the caller sees none.
 
-    `again`: it was tried before, and another was in the way.
+    `again`: it was tried before, and another was in the way. `budget` is that of several conditions together.
     """
     call, type = write.call, write.type
     if call.method == "POST":
         condition = call.header("if-none-exist")
-        found = only_match(services, caller, look, type, parameters(condition), _IF_NONE_EXIST) if condition else None
+        found = only_match(services, caller, look, type, parameters(condition), _IF_NONE_EXIST, budget) if condition else None
         return Aim(found.resource["id"], found, found=True, stands=True) if found else _new(services, caller, look, write, condition, again)
     if len(call.path) == 2:
         id = call.path[1]
         return Aim(id, _within(write, look.find(type, id) if is_id(id) else None, id))
-    found = only_match(services, caller, look, type, call.parameters, type)
+    found = only_match(services, caller, look, type, call.parameters, type, budget)
     if found is None and call.method == "PUT" and "create" in WRITES[type] and "id" not in write.body:
         return _new(services, caller, look, write._replace(leave=grant(caller, type, "c")), repr(call.parameters), again)
     current = _within(write, found, "")
@@ -172,6 +174,7 @@ def prepare(services: Services, caller: Caller, look: View, write: Write, aim: A
     body, references = _linked(services, sent, beside)
     if references:
         about["references"] = orjson.dumps(references, option=orjson.OPT_SORT_KEYS).decode()
+    check_elements(body)
     validation.check_written(body)
     if not write.leave.opens(body):
         raise Forbidden("The access token's scope does not reach this resource", location=type)
@@ -205,7 +208,9 @@ def _wanted(write: Write, aim: Aim) -> tuple[bytes, Json, dict[str, str]]:
     call, type = write.call, write.type
     if call.method == "PATCH":
         assert aim.current is not None  # as above
-        result = patch.apply(aim.current.resource, parse_json(call.body))
+        operations = parse_json(call.body)
+        check_elements(operations)
+        result = patch.apply(aim.current.resource, operations)
         if (result.get("resourceType"), result.get("id")) != (type, aim.id):
             raise Invalid("A patch leaves type and id as they are", location=f"{type}.id")
         return orjson.dumps(result), result, {"patch": call.body.decode("utf-8", "replace")}

@@ -53,9 +53,9 @@ def _searched(services: Services, caller: Caller, query: Query) -> FhirResponse:
     return FhirResponse(bundle(services, query, page))
 
 
-def run(services: Services, look: View, query: Query) -> Page:
-    """One page of the query's results."""
-    budget = Budget(services.limits.scan)
+def run(services: Services, look: View, query: Query, budget: Budget | None = None) -> Page:
+    """One page of the query's results. `budget` is that of several searches together."""
+    budget = budget or Budget(services.limits.scan)
     for reach in query.reaches:
         reach.narrow(query.selection, look, budget)
     if query.counts:

@@ -6,6 +6,7 @@ and prepared against one look at the store, deletions first, and taken together.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -20,9 +21,10 @@ from gateway.api.conditional import names_a_version, only_match
 from gateway.api.entries import alone, interaction_of, within
 from gateway.api.preparing import Aim, Beside, Prepared, Write, aim, asked, prepare
 from gateway.api.requests import Call, parameters
+from gateway.api.selections import Budget
 from gateway.api.services import Services
 from gateway.api.writing import ATTEMPTS, answer_to, submit
-from gateway.errors import Conflict, GatewayError, Invalid, Unsupported
+from gateway.errors import Conflict, GatewayError, Invalid, TooLarge, Unsupported
 from gateway.fhir import elements
 from gateway.smart.access import Caller
 
@@ -87,8 +89,7 @@ async def _written(services: Services, caller: Caller, entries: Sequence[Entry])
     """The answers to the writes, by their entries' numbers, once all are committed."""
     wanted = {one.number: _asked(caller, one) for one in entries}
     for attempt in range(1, ATTEMPTS + 1):
-        with view(services.store, caller.recipient) as look:
-            aims, prepared = _plan(services, caller, look, entries, wanted, again=attempt > 1)
+        aims, prepared = await asyncio.to_thread(_plan, services, caller, entries, wanted, again=attempt > 1)
         try:
             await submit(services, list(prepared.values()))
         except Conflict:
@@ -109,14 +110,23 @@ def _asked(caller: Caller, entry: Entry) -> Write:
 
 
 def _plan(
+    services: Services, caller: Caller, entries: Sequence[Entry], wanted: Mapping[int, Write], again: bool
+) -> tuple[dict[int, Aim], dict[int, Prepared]]:
+    """What each write is aimed at, and those that there is something to do for, as the journey takes them. On a thread of its own: conditions are
+    searches, which may take long."""
+    with view(services.store, caller.recipient) as look:
+        return _planned(services, caller, look, entries, wanted, again)
+
+
+def _planned(
     services: Services, caller: Caller, look: View, entries: Sequence[Entry], wanted: Mapping[int, Write], again: bool
 ) -> tuple[dict[int, Aim], dict[int, Prepared]]:
-    """What each write is aimed at, and those that there is something to do for, as the journey takes them."""
     aims, prepared, found = {}, {}, dict[str, str]()
+    budget = Budget(services.limits.scan)
     for one in entries:
         try:
-            found.update(_found(services, caller, look, wanted[one.number].body))
-            aims[one.number] = aim(services, caller, look, wanted[one.number], again)
+            _find(services, caller, look, wanted[one.number].body, found, budget)
+            aims[one.number] = aim(services, caller, look, wanted[one.number], again, budget)
         except GatewayError as error:
             raise within(error, one.number, one.call.path[0]) from None
     beside = _beside(entries, wanted, aims, found)
@@ -130,19 +140,20 @@ def _plan(
     return aims, prepared
 
 
-def _found(services: Services, caller: Caller, look: View, body: Json) -> dict[str, str]:
-    """What the conditional references of a body name. One that finds nothing, or several, fails the transaction."""
-    names = {}
+def _find(services: Services, caller: Caller, look: View, body: Json, names: dict[str, str], budget: Budget) -> None:
+    """Add what the conditional references of a body name. One that finds nothing, or several, fails the transaction; and so do more of them than a
+    Bundle may have entries, for each is a search."""
     for place, reference in elements.references(body):
         literal = str(reference["reference"]).removeprefix(f"{services.fhir_url}/")
         type, mark, query = literal.partition("?")
-        if not mark or "/" in type or type.startswith("#"):
+        if not mark or "/" in type or type.startswith("#") or reference["reference"] in names:
             continue
-        one = only_match(services, caller, look, type, parameters(query), f"{place}.reference")
+        if len(names) >= services.limits.batch:
+            raise TooLarge("The Bundle has too many conditional references", location=f"{place}.reference", advice="Send several Bundles.")
+        one = only_match(services, caller, look, type, parameters(query), f"{place}.reference", budget)
         if one is None:
             raise Conflict("Nothing answers this conditional reference", location=f"{place}.reference")
         names[reference["reference"]] = f"{type}/{one.resource['id']}"
-    return names
 
 
 def _beside(entries: Sequence[Entry], wanted: Mapping[int, Write], aims: Mapping[int, Aim], found: Mapping[str, str]) -> Beside:

@@ -15,7 +15,7 @@ from gateway.api.access import Seen, view
 from gateway.api.answers import Answer, FhirResponse
 from gateway.api.capabilities import Offer
 from gateway.api.conditional import names_a_version
-from gateway.api.preparing import WRITES, Aim, Prepared, aim, asked, prepare
+from gateway.api.preparing import WRITES, Aim, Prepared, Write, aim, asked, prepare
 from gateway.api.requests import Call
 from gateway.api.services import Services
 from gateway.errors import Conflict
@@ -47,9 +47,7 @@ async def write(services: Services, caller: Caller, call: Call) -> Answer:
     """POST, PUT, PATCH or DELETE on a type or an instance."""
     wanted = asked(caller, call)
     for attempt in range(1, ATTEMPTS + 1):
-        with view(services.store, caller.recipient) as look:
-            aimed = aim(services, caller, look, wanted, again=attempt > 1)
-            prepared = None if aimed.stands else prepare(services, caller, look, wanted, aimed)
+        aimed, prepared = await asyncio.to_thread(_planned, services, caller, wanted, again=attempt > 1)
         if prepared is None:
             break
         try:
@@ -60,6 +58,14 @@ async def write(services: Services, caller: Caller, call: Call) -> Answer:
             continue
         break
     return answer_to(services, caller, call, aimed, prepared)
+
+
+def _planned(services: Services, caller: Caller, wanted: Write, again: bool) -> tuple[Aim, Prepared | None]:
+    """What the write is aimed at, and the write as the journey takes it, if there is anything to do. On a thread of its own: a condition is a search,
+    and to hold a large body to R4 takes its time."""
+    with view(services.store, caller.recipient) as look:
+        aimed = aim(services, caller, look, wanted, again)
+        return aimed, None if aimed.stands else prepare(services, caller, look, wanted, aimed)
 
 
 async def submit(services: Services, writes: Sequence[Prepared]) -> None:
