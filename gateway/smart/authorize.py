@@ -162,7 +162,8 @@ def _recipient(asked: Asked, who: LoggedIn) -> str:
 
 
 def _context(entrance: Entrance, asked: Asked, who: LoggedIn, chosen: str) -> tuple[Found, str]:
-    """The patient in context and the encounter's id. Raises where the user may not see the patient: then there is no such patient."""
+    """The patient in context and the encounter's id, "" for none that the user may see. Raises where the user may not see the patient: then there is
+    no such patient."""
     if asked.launch:
         row = launches.of(entrance.credentials, asked.launch, asked.client, entrance.now())
         if row is None:
@@ -173,7 +174,9 @@ def _context(entrance: Entrance, asked: Asked, who: LoggedIn, chosen: str) -> tu
     if not chosen:
         return NOBODY, encounter
     with entrance.store.reading() as reader:
-        found = patients.one(reader, _recipient(asked, who), chosen)
+        recipient = _recipient(asked, who)
+        found = patients.one(reader, recipient, chosen)
+        encounter = encounter if patients.is_stay(reader, recipient, encounter, chosen) else ""
     if not found.people and asked.launch:
         raise asked.refused(InvalidRequestError("the launch is not one of this app, or is over"))
     if not found.people:

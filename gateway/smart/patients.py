@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import orjson
 
-from gateway.fhir import elements
+from gateway.fhir import compartment, elements
 from gateway.privacy.audit import Shown, shown
 from gateway.store.interface import Reader, Version
 
@@ -36,6 +36,12 @@ def one(reader: Reader, recipient: str, id: str) -> Found:
     """The patient of this id, if the recipient sees it."""
     version = reader.read(recipient, "Patient", id) if id else None
     return _found([version] if version is not None and version.body is not None else [], all_seen=True)
+
+
+def is_stay(reader: Reader, recipient: str, id: str, patient: str) -> bool:
+    """Whether the recipient sees an Encounter of this id, and it is this patient's."""
+    version = reader.read(recipient, "Encounter", id) if id else None
+    return version is not None and version.body is not None and compartment.holds(f"Patient/{patient}", orjson.loads(version.body))
 
 
 def find(reader: Reader, recipient: str, text: str) -> Found:

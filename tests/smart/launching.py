@@ -65,6 +65,12 @@ def condition(id: str, whose: str, category: str = "problem-list-item") -> dict[
     return {"resourceType": "Condition", "id": id, "category": [{"coding": [coding]}], "code": {"text": "Low mood"}, "subject": about}
 
 
+def encounter(id: str, whose: str) -> dict[str, Any]:
+    kind = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"}
+    about = {"reference": f"Patient/{whose}"}
+    return {"resourceType": "Encounter", "id": id, "status": "in-progress", "class": kind, "type": [{"text": "Inpatient"}], "subject": about}
+
+
 class Town:
     """`now` is the wall clock. River has Doe (p1) and Roe (p2), oak has Poe (p3)."""
 

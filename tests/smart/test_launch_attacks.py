@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.smart.launching import CALLBACK, FHIR, PASSWORD, VERIFIER, Browser, Town, a_town, basic, challenge, hidden, request, told
+from tests.smart.launching import CALLBACK, FHIR, PASSWORD, VERIFIER, Browser, Town, a_town, basic, challenge, encounter, hidden, request, told
 
 OTHER_VERIFIER = "x" * 43
 
@@ -281,6 +281,17 @@ def test_cross_organization_patient_in_a_launch(town: Town) -> None:
         answer = browser.log_in(browser.authorize(client_id="ehr", scope="launch patient/*.rs", launch=handle))
         assert told(answer)["error"] == "invalid_request"
         assert "Poe" not in answer.text
+
+
+@pytest.mark.parametrize("seen", [(), ("river",)])
+def test_an_encounter_that_the_user_does_not_see_is_not_in_context(town: Town, seen: tuple[str, ...]) -> None:
+    """Whoever opened the app may have seen more than whoever logs in; and a stay of somebody else's is none of this patient's."""
+    town.bench.put(("*", *seen), encounter("e9", "p1" if seen else "p2"))
+    town.register("ehr", public=True, launch_url="https://app.example.org/launch")
+    code = town.browser().code(client_id="ehr", scope="launch patient/*.rs", launch=town.launch("ehr", "p2", "e9"))
+    body = town.redeem(code, client_id="ehr").json()
+    assert body["patient"] == "p2"
+    assert "encounter" not in body
 
 
 def test_a_launch_is_its_own_apps_once_and_not_for_long(town: Town) -> None:

@@ -21,6 +21,7 @@ from tests.smart.launching import (
     a_town,
     assertion,
     basic,
+    encounter,
     offered,
     request,
     told,
@@ -132,6 +133,7 @@ def test_an_app_of_which_nothing_may_be_granted_is_told_invalid_scope(town: Town
 
 def test_an_app_is_launched_from_here_with_its_client_and_encounter_in_context(town: Town) -> None:
     town.register("ehr", public=True, launch_url="https://app.example.org/launch")
+    town.bench.put(("*", "river"), encounter("e9", "p2"))
     handle = town.launch("ehr", "p2", "e9")
     code = town.browser().code(client_id="ehr", scope="launch openid patient/*.rs", launch=handle)
     body = town.redeem(code, client_id="ehr").json()
