@@ -74,10 +74,11 @@ async def running(
                     port,
                     hl7v2_handler(journey, gateway.reception),
                     limits=mllp_limits(settings.mllp),
-                    ssl=gateway.context(settings.mllp),
+                    ssl=gateway.context("mllp", settings.mllp),
                     mode=acknowledgement_mode(settings.feeds()),
                 )
             gateway.mllp = (host, mllp.port)
+            gateway.connections = mllp.counters
             watch = _SilenceWatch(gateway)
             async with (
                 serving_http(gateway, http_socket),

@@ -23,6 +23,8 @@ class Certificates:
         self._seen = self._digest()
         self.failed = False
         self._current = _context(settings)
+        self.ends = expiry(Path(settings.tls_certificate))
+        """Until when the certificate holds that is shown now."""
         self.context = _context(settings)
         """The context to listen with."""
         self.context.sni_callback = self._choose
@@ -39,13 +41,14 @@ class Certificates:
             return False
         try:
             self._current = _context(self._settings)
+            self.ends = expiry(Path(self._settings.tls_certificate))
         except Usage as error:
             if not self.failed:
                 log.error("the renewed certificate cannot be used; the old one stands", reason=error.message)
             self.failed = True
             return False
         self._seen, self.failed = digest, False
-        log.info("certificate renewed", expires=expiry(Path(self._settings.tls_certificate)).isoformat())
+        log.info("certificate renewed", ends=self.ends.isoformat())
         return True
 
     def _digest(self) -> bytes:

@@ -35,7 +35,7 @@ def application(gateway: Gateway) -> FastAPI:
 
     from gateway.adapters.hl7v2 import http as hl7v2_over_http
     from gateway.api.edge import guard
-    from gateway.api.metrics import StoreMetrics
+    from gateway.api.metrics import GatewayMetrics, Sources
     from gateway.api.router import api, short_way
     from gateway.api.services import Limits, Services
     from gateway.api.traffic import Traffic
@@ -76,7 +76,15 @@ def application(gateway: Gateway) -> FastAPI:
         secure=gateway.base_url.startswith("https:"),
         launcher=Launcher(store, services.fhir_url),
     )
-    gateway.registry.register(StoreMetrics(gateway.feed_states, lambda: gateway.operations.tallies, gateway.journey))
+    told = Sources(
+        states=gateway.feed_states,
+        tallies=lambda: gateway.operations.tallies,
+        checks=gateway.operations.ready,
+        queue=gateway.journey,
+        certificates=lambda: {name: each.ends.timestamp() for name, each in gateway.certificates.items()},
+        connections=lambda: gateway.connections,
+    )
+    gateway.registry.register(GatewayMetrics(told))
     app = FastAPI(title="Care-transition gateway", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(authorization_server(gateway))
     app.include_router(
@@ -207,7 +215,7 @@ async def serving_http(gateway: Gateway, bound: socket.socket) -> AsyncIterator[
             yield
 
     settings = gateway.settings.http
-    context = gateway.context(settings)
+    context = gateway.context("http", settings)
     config = uvicorn.Config(
         application(gateway),
         log_config=None,

@@ -7,6 +7,7 @@ import ssl
 from datetime import datetime
 from pathlib import Path
 
+from gateway.adapters.hl7v2.admission import Counters
 from gateway.certificates import Certificates, certificates
 from gateway.clocks import CareClock, wall_clock
 from gateway.fhir.validation import ProfileCheck
@@ -49,7 +50,8 @@ class Gateway:
         self.registry = CollectorRegistry()
         self.reception = Reception(self.configuration.feeds, acknowledgement_mode(self.configuration.feeds), self.registry)
         self.operations = Operations(store, settings, data, self.journey, clock)
-        self.certificates: list[Certificates] = []
+        self.certificates: dict[str, Certificates] = {}  # by listener
+        self.connections: Counters | None = None  # of the MLLP listener, once it listens
         self.trail = AuditTrail(self.journey, clock)
         self._exports = Worker(store, clock)
         self._last = 0
@@ -72,17 +74,17 @@ class Gateway:
         """What links say: as configured, else where HTTP listens."""
         return self.settings.http.base_url.rstrip("/") or f"http://{self.http[0]}:{self.http[1]}"
 
-    def context(self, listener: HttpSettings | MllpSettings) -> ssl.SSLContext | None:
+    def context(self, name: str, listener: HttpSettings | MllpSettings) -> ssl.SSLContext | None:
         """The TLS context of a listener, renewed with its files; None without TLS. Raises `Usage` for files that cannot be used."""
         found = certificates(listener)
         if found is None:
             return None
-        self.certificates.append(found)
+        self.certificates[name] = found
         return found.context
 
     async def renew_certificates(self, *, anyway: bool = False) -> None:
         """Show renewed certificates from now on; connections that stand are not touched."""
-        for each in self.certificates:
+        for each in self.certificates.values():
             await asyncio.to_thread(each.renew, anyway=anyway)
 
     async def set_clock(self, at: datetime | None) -> None:

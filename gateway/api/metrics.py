@@ -3,13 +3,18 @@ in any of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 from prometheus_client import Metric
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from gateway.adapters.hl7v2.admission import Counters
+from gateway.errors import Unavailable
+from gateway.operations.checks import Check, Verdict, any_failed
 from gateway.operations.running import Tallies
 from gateway.pipeline.feed_states import FeedState
 
@@ -23,29 +28,57 @@ class Queue(Protocol):
     def longest_wait(self) -> float: ...
 
 
-class StoreMetrics(Collector):
-    """`states` tells how each feed is doing now, `tallies` what was last counted in the store."""
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where it is looked up, each when it is asked for."""
 
-    def __init__(self, states: Callable[[], Sequence[FeedState]], tallies: Callable[[], Tallies], queue: Queue) -> None:
-        self._states, self._tallies, self._queue = states, tallies, queue
+    states: Callable[[], Sequence[FeedState]]  # how each feed is doing now
+    tallies: Callable[[], Tallies]  # what was last counted in the store
+    checks: Callable[[], Sequence[Check]]  # what /readyz tells of
+    queue: Queue
+    certificates: Callable[[], Mapping[str, float]]  # until when each listener's holds, seconds
+    connections: Callable[[], Counters | None]  # of the MLLP listener
+
+
+class GatewayMetrics(Collector):
+    """All of it. What the store cannot tell just now is left out, so that the rest is still told."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
 
     def collect(self) -> Iterable[Metric]:
-        """All of it, looked up when it is asked for."""
-        yield from _feeds(self._states())
-        yield from self._waiting()
-        yield from _stored(self._tallies())
+        """One family after the other."""
+        with suppress(Unavailable):
+            yield from _feeds(self._sources.states())
+        yield from _checks(self._sources.checks())
+        yield GaugeMetricFamily("gateway_queue_depth", "Inputs that wait for the writer.", value=self._sources.queue.waiting)
+        oldest = self._sources.queue.longest_wait
+        yield GaugeMetricFamily("gateway_oldest_unprocessed_seconds", "How long the oldest of them has waited.", value=oldest)
+        yield from _stored(self._sources.tallies())
+        yield from _listeners(self._sources.certificates(), self._sources.connections())
 
     def describe(self) -> Iterable[Metric]:
         """Nothing is looked up while it is registered."""
         return ()
 
-    def _waiting(self) -> Iterator[Metric]:
-        yield GaugeMetricFamily("gateway_queue_depth", "Inputs that wait for the writer.", value=self._queue.waiting)
-        yield GaugeMetricFamily(
-            "gateway_oldest_unprocessed_seconds",
-            "How long the oldest of them has waited.",
-            value=self._queue.longest_wait,
-        )
+
+def _checks(checks: Sequence[Check]) -> Iterator[Metric]:
+    each = GaugeMetricFamily("gateway_check", "0 well, 1 to look at, 2 failed.", labels=["check"])
+    for check in checks:
+        each.add_metric([check.name], list(Verdict).index(check.verdict))
+    yield each
+    yield GaugeMetricFamily("gateway_ready", "1 while messages can be taken.", value=float(not any_failed(checks)))
+
+
+def _listeners(certificates: Mapping[str, float], connections: Counters | None) -> Iterator[Metric]:
+    ends = GaugeMetricFamily("gateway_certificate_expiry_timestamp_seconds", "Until when a listener's certificate holds.", labels=["listener"])
+    for listener, until in certificates.items():
+        ends.add_metric([listener], until)
+    yield ends
+    if connections is not None:
+        yield GaugeMetricFamily("gateway_mllp_connections", "Open MLLP connections.", value=connections.open)
+        yield CounterMetricFamily("gateway_mllp_refused", "Connections and frames that were refused.", value=connections.refused)
+        yield CounterMetricFamily("gateway_mllp_hung_up", "Connections that ended before their answer.", value=connections.hung_up)
 
 
 def _feeds(states: Sequence[FeedState]) -> Iterator[Metric]:

@@ -66,17 +66,22 @@ def _last(store: Store) -> int:
 
 
 def _permissions(settings: Settings, directory: Path) -> Iterator[Check]:
-    private = [("the data directory", directory)]
-    private += [("a TLS key", Path(each.tls_key)) for each in (settings.http, settings.mllp) if each.tls_key]
+    private = [("a TLS key", Path(each.tls_key)) for each in (settings.http, settings.mllp) if each.tls_key]
     if settings.smart.upstream is not None:
         private.append(("smart.upstream's client_secret_file", Path(settings.smart.upstream.client_secret_file)))
     if not settings.store.url:
         private.append(("the store's file", directory / "gateway.sqlite"))
-    open_to_others = [what for what, path in private if path.exists() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
+    open_to_others = [what for what, path in private if _is_open(path)]
     for what in open_to_others:
         yield failed("permissions", f"{what} can be read by others on this machine", "Take that from them: chmod go= on it.")
-    if not open_to_others:
+    if _is_open(directory):
+        yield warning("permissions", "others on this machine can look into the data directory", "Take that from them: chmod go= on it.")
+    elif not open_to_others:
         yield well("permissions", "what is private can be read by its owner alone")
+
+
+def _is_open(path: Path) -> bool:
+    return path.exists() and bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
 def _certificates(settings: Settings, expiry: Callable[[Path], datetime], now: datetime) -> Iterator[Check]:

@@ -144,7 +144,8 @@ class Upkeep:
         """
         for keys in self._found(kind, self._bounded(kind, before)):
             with self._writing() as connection:
-                yield sum(_remove(connection, kind, key) for key in keys)
+                removed = sum(_remove(connection, kind, key) for key in keys)
+            yield removed  # after the transaction: whoever is told may take his time
 
     def _bounded(self, kind: Kind, before: int) -> int:
         if kind is not SUPERSEDED:
