@@ -17,6 +17,7 @@ REGISTER = "/oauth/register"
 
 OPENID = "/.well-known/openid-configuration"
 WELL_KNOWN = "/fhir/.well-known/smart-configuration"
+STYLE = "/fhir/.well-known/smart-style.json"
 _FORMS = (WELL_KNOWN, WELL_KNOWN + "/", "/fhir//.well-known/smart-configuration")  # a base with a trailing slash, joined without care
 
 
@@ -60,6 +61,7 @@ _LAUNCH = (
     "client-confidential-symmetric",
     "sso-openid-connect",
     "context-banner",
+    "context-style",
     "context-ehr-patient",
     "context-ehr-encounter",
     "context-standalone-patient",
@@ -69,6 +71,22 @@ _LAUNCH = (
     "permission-user",
 )
 """SMART App Launch 2.2, "Capabilities": those that truly work."""
+
+
+LOOK = {
+    "color_background": "#ffffff",
+    "color_error": "#a3161f",
+    "color_highlight": "#0b57a4",
+    "color_modal_backdrop": "#00000080",
+    "color_success": "#2e6b34",
+    "color_text": "#1b2430",
+    "dim_border_radius": "4px",
+    "dim_font_size": "16px",
+    "dim_spacing_size": "16px",
+    "font_family_body": "system-ui, sans-serif",
+    "font_family_heading": "system-ui, sans-serif",
+}
+"""How our pages look, for apps that want to look alike (SMART App Launch 2.2, "Styling")."""
 
 
 def _system_scopes() -> list[str]:
@@ -90,4 +108,5 @@ def router(base_url: str, *, launch: bool = False, registration: bool = False) -
     add(orjson.dumps(told), *_FORMS)
     if launch:
         add(orjson.dumps(identity.provider(told)), OPENID, OPENID + "/")
+        add(orjson.dumps(LOOK), STYLE)
     return routes

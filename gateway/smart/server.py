@@ -22,6 +22,7 @@ from fastapi import Response
 
 from gateway.smart import access, authentication
 from gateway.smart.authentication import ASSERTION, BEARER, PUBLIC, SECRET
+from gateway.smart.discovery import STYLE
 from gateway.smart.forms import Request
 from gateway.smart.grants import AuthorizationCode, BackendServices, Refresh
 from gateway.smart.identity import Issuer, id_token
@@ -114,7 +115,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]
             refresh = RefreshRow(access.digest(answer["refresh_token"]), grant.id, min(now + REFRESH_LIFE, grant.expires))
             self.credentials.grants.add_refresh(refresh)
         if grant.patient:
-            answer |= {"patient": grant.patient, "need_patient_banner": True}
+            answer |= {"patient": grant.patient, "need_patient_banner": True, "smart_style_url": self.issuer.url + STYLE}
         if grant.encounter:
             answer["encounter"] = grant.encounter
         if nonce is not None and "openid" in granted:

@@ -46,7 +46,8 @@ def test_a_public_app_is_launched_with_a_patient_that_the_user_chose(town: Town)
     answer = town.redeem(town.browser().code())
     body = answer.json()
     assert answer.status_code == 200
-    assert set(body) == {"access_token", "token_type", "expires_in", "scope", "refresh_token", "patient", "need_patient_banner", "id_token"}
+    context = {"patient", "need_patient_banner", "smart_style_url"}
+    assert set(body) == {"access_token", "token_type", "expires_in", "scope", "refresh_token", "id_token", *context}
     assert (body["token_type"], body["patient"], body["need_patient_banner"]) == ("Bearer", "p1", True)
     assert 0 < body["expires_in"] <= 3600
     assert set(body["scope"].split()) == {"launch/patient", "openid", "fhirUser", "offline_access", "patient/*.rs"}
@@ -315,6 +316,7 @@ def test_discovery_is_whole_and_openids_is_next_to_the_issuer(town: Town) -> Non
         "client-confidential-asymmetric",
         "sso-openid-connect",
         "context-banner",
+        "context-style",
         "context-ehr-patient",
         "context-ehr-encounter",
         "context-standalone-patient",
