@@ -10,7 +10,21 @@ import orjson
 from fastapi import APIRouter, HTTPException, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from gateway.api import bundles, capabilities, decisions, export_routes, exporting, feed, groups, histories, openings, reading, validating, writing
+from gateway.api import (
+    bundles,
+    capabilities,
+    decisions,
+    export_routes,
+    exporting,
+    feed,
+    groups,
+    histories,
+    openapi,
+    openings,
+    reading,
+    validating,
+    writing,
+)
 from gateway.api.answers import FHIR_JSON, Answer, pretty
 from gateway.api.auditing import FEED, disclosed
 from gateway.api.dispatch import ShortWay
@@ -120,7 +134,9 @@ async def _transitions(services: Services, request: Request) -> Response:
 
 
 def _fhir(routes: APIRouter, services: Services) -> None:
-    about = orjson.dumps(capabilities.statement(services.base_url, [*OFFERS, *(each.offer for each in services.own_types.values())]))
+    statement = capabilities.statement(services.base_url, [*OFFERS, *(each.offer for each in services.own_types.values())])
+    about = orjson.dumps(statement)
+    openapi.add(routes, services.base_url, statement)
 
     async def metadata(request: Request) -> Response:
         check_accept(await call_of(request, services.limits.body))

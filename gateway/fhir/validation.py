@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -144,6 +144,11 @@ def _required() -> dict[str, list[tuple[str, frozenset[str]]]]:
         for row in csv.DictReader(lines):
             table.setdefault(row["type"], []).append((row["path"], frozenset(row["codes"].split())))
     return table
+
+
+def bound_elements(type: str) -> Sequence[tuple[str, frozenset[str]]]:
+    """The elements of a type that R4 binds to codes, by path, each with its codes."""
+    return _required().get(type, [])
 
 
 def _bindings(resource: Json) -> Iterator[Issue]:
