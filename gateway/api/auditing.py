@@ -6,10 +6,8 @@ leaves none.
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from gateway.api.answers import Answer, FhirResponse
-from gateway.api.requests import Call
+from gateway.api.requests import Call, encoded
 from gateway.api.services import Services
 from gateway.errors import Unavailable
 from gateway.fhir import outcome
@@ -27,7 +25,7 @@ def disclosed(services: Services, caller: Caller, call: Call, answer: Answer) ->
     if not any(answer.shown):
         return answer
     act = _act(call)
-    query = urlencode(call.parameters) if act in ("search", "history") else ""
+    query = encoded(call.parameters) if act in ("search", "history") else ""
     try:
         services.audit(Disclosure(act, caller.client, caller.role, caller.organization, answer.shown, query, caller.user, caller.fhir_user))
     except Unavailable:

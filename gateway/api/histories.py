@@ -10,7 +10,6 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 from gateway.api import cursor
 from gateway.api.access import Then, View, view
@@ -18,7 +17,7 @@ from gateway.api.answers import FhirResponse
 from gateway.api.chains import granted
 from gateway.api.grants import Grant, grant
 from gateway.api.queries import CONTINUE
-from gateway.api.requests import PRESENTATION, Call, is_id
+from gateway.api.requests import PRESENTATION, Call, encoded, is_id
 from gateway.api.selections import Budget
 from gateway.api.services import Services
 from gateway.errors import Malformed, NotFound
@@ -125,16 +124,16 @@ def _asked(services: Services, caller: Caller, call: Call, address: str) -> _Ask
 
 def _purpose(address: str, told: Iterable[tuple[str, str]]) -> str:
     """What binds a cursor to its history."""
-    return f"{address}/_history?{urlencode(sorted(told))}"
+    return f"{address}/_history?{encoded(sorted(told))}"
 
 
 def _bundle(services: Services, caller: Caller, asked: _Asked, found: list[Then], mark: Callable[[Then], int]) -> FhirResponse:
     address = "/".join(filter(None, (services.fhir_url, asked.address, "_history")))
     page = found[: asked.most]
-    links = [{"relation": "self", "url": f"{address}?{urlencode(asked.told)}" if asked.told else address}]
+    links = [{"relation": "self", "url": f"{address}?{encoded(asked.told)}" if asked.told else address}]
     if len(found) > asked.most:
         after = cursor.make(services.key, asked.purpose, caller.recipient, mark(page[-1]))
-        links.append({"relation": "next", "url": f"{address}?{urlencode([*asked.told, (CONTINUE, after)])}"})
+        links.append({"relation": "next", "url": f"{address}?{encoded([*asked.told, (CONTINUE, after)])}"})
     result: Json = {"resourceType": "Bundle", "type": "history", "link": links}
     if page:
         result["entry"] = [_entry(services.fhir_url, one) for one in page]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
+
+import orjson
 
 from gateway.api.chains import Asking, Reach, read_reach
 from gateway.api.grants import grant
@@ -67,7 +68,7 @@ class Query:
     @property
     def purpose(self) -> str:
         """What binds a cursor to its search."""
-        return f"{self.type}?{urlencode(sorted(self.told))}"
+        return f"{self.type}?{orjson.dumps(sorted(self.told)).decode()}"
 
 
 def read_query(services: Services, caller: Caller, type: str, parameters: Sequence[tuple[str, str]], lenient: bool = False) -> Query:

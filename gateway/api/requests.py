@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote_plus
 
 from fastapi import HTTPException, Request
 
@@ -59,6 +60,17 @@ def parameters(query: str) -> list[tuple[str, str]]:
         raise Malformed("The query cannot be read", advice=f"Send UTF-8, and at most {MAX_PARAMETERS} parameters.") from None
     check_cost(found)
     return found
+
+
+def encoded(parameters: Sequence[tuple[str, str]]) -> str:
+    """Parameters as the query of an address."""
+    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in parameters)
+
+
+@lru_cache(4096)
+def _quoted(text: str) -> str:
+    """A name or value as a query has it. Quoting costs more than all else that is done to a query, and most of them come again."""
+    return quote_plus(text)
 
 
 def decoded(body: bytes) -> str:

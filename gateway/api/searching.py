@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
-from urllib.parse import urlencode
 
 import orjson
 
@@ -20,7 +19,7 @@ from gateway.api.access import Seen, View, view
 from gateway.api.answers import FhirResponse
 from gateway.api.inclusions import included
 from gateway.api.queries import CONTINUE, Query, read_query
-from gateway.api.requests import Call
+from gateway.api.requests import Call, encoded
 from gateway.api.selections import Budget
 from gateway.api.services import Services
 from gateway.errors import Malformed, TooLarge
@@ -113,27 +112,24 @@ def _total(services: Services, look: View, query: Query) -> int | None:
 
 def bundle(services: Services, query: Query, page: Page) -> Json:
     """The searchset."""
-    links = [_link(services, query, "self", query.cursor)]
-    if query.cursor or page.following:
-        links.append(_link(services, query, "first", ""))
-    if page.following:
-        links.append(_link(services, query, "next", page.following))
-    result: Json = {"resourceType": "Bundle", "type": "searchset", "link": links}
+    result: Json = {"resourceType": "Bundle", "type": "searchset", "link": _links(services, query, page.following)}
     if page.total is not None:
         result["total"] = page.total
-    entries = [_entry(services, query, one, "match") for one in page.found] + [_entry(services, query, one, "include") for one in page.included]
+    base = services.fhir_url
+    entries = [_entry(base, query, one, "match") for one in page.found] + [_entry(base, query, one, "include") for one in page.included]
     if entries:
         result["entry"] = entries
     return result
 
 
-def _link(services: Services, query: Query, relation: str, at: str) -> Json:
-    """A link to a page of this search."""
-    parameters = [*query.told, *([(CONTINUE, at)] if at else [])]
-    address = f"{services.fhir_url}/{query.type}"
-    return {"relation": relation, "url": f"{address}?{urlencode(parameters)}" if parameters else address}
+def _links(services: Services, query: Query, following: str) -> list[Json]:
+    """This page, the first one and the next, as far as there are such."""
+    address, asked = f"{services.fhir_url}/{query.type}", encoded(query.told)
+    pages = {"self": query.cursor, **({"first": ""} if query.cursor or following else {}), **({"next": following} if following else {})}
+    queries = {relation: "&".join(filter(None, (asked, encoded([(CONTINUE, at)]) if at else ""))) for relation, at in pages.items()}
+    return [{"relation": relation, "url": f"{address}?{query}" if query else address} for relation, query in queries.items()]
 
 
-def _entry(services: Services, query: Query, one: Seen, mode: str) -> Json:
-    url = f"{services.fhir_url}/{one.resource['resourceType']}/{one.resource['id']}"
-    return {"fullUrl": url, "resource": query.subset.of(one.resource), "search": {"mode": mode}}
+def _entry(base: str, query: Query, one: Seen, mode: str) -> Json:
+    resource = one.resource
+    return {"fullUrl": f"{base}/{resource['resourceType']}/{resource['id']}", "resource": query.subset.of(resource), "search": {"mode": mode}}

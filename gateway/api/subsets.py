@@ -38,7 +38,7 @@ class Subset(NamedTuple):
 
     def of(self, resource: Json) -> Json:
         """The resource as far as it is asked for, marked as a part of the whole."""
-        if self.whole:
+        if self is WHOLE or self.whole:
             return resource
         kept = {name: value for name, value in resource.items() if self._keeps(resource["resourceType"], name.removeprefix("_"))}
         if len(kept) == len(resource):

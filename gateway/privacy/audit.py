@@ -71,10 +71,15 @@ Audit = Callable[[Disclosure], None]
 
 def shown(resources: Iterable[Json]) -> Shown:
     """What there is to tell of resources as somebody was shown them."""
-    listed = list(resources)
-    patients = {patient for one in listed for patient in compartment.patients(one)}
-    consents = {consent for one in listed for consent in consents_of(one)}
-    return Shown(tuple(_versioned(one) for one in listed), patients=tuple(sorted(patients)), consents=tuple(sorted(consents)))
+    versions: list[str] = []
+    patients: set[str] = set()
+    consents: set[str] = set()
+    for one in resources:
+        versions.append(_versioned(one))
+        patients.update(compartment.patients(one))
+        if "extension" in one.get("meta", ()):
+            consents.update(consents_of(one))
+    return Shown(tuple(versions), patients=tuple(sorted(patients)), consents=tuple(sorted(consents)))
 
 
 def _versioned(resource: Json) -> str:

@@ -24,6 +24,9 @@ FEW = 200
 SEVERAL = 1_000
 """And of so many, unless one in four of what would be walked is of it. No more than that are counted."""
 
+_REMEMBERED, _TAKEN_FOR_LARGE = 1_000, 100
+"""Sets that were too large: so many are remembered, each for so many questions. A set that has shrunk meanwhile is found all the same, by a walk."""
+
 _FOREVER = 2**63 - 1
 _LAST = "\U0010ffff"
 """Above all that may follow a beginning."""
@@ -37,6 +40,7 @@ class Finder:
 
     def __init__(self, connection: Connection, words: Callable[[str], int | None], walk: Callable[..., Iterable[Any]]) -> None:
         self._connection, self._words, self._walk = connection, words, walk
+        self._large: dict[_Set, int] = {}  # sets that were too large, and how often they are to be taken for that before they are counted again
 
     def rows(self, owner: int, type: str, wanted: Wanted) -> Iterator[Row]:
         """The rows of the owner's current versions that have all that is wanted, in its order."""
@@ -76,10 +80,20 @@ class Finder:
         """The smallest set and its size, counted no further than is of interest."""
         best, least = sets[0], SEVERAL + 1
         for each in sets:
+            if self._large.get(each, 0):
+                self._large[each] -= 1
+                continue
             count = self._connection.execute(sql.COUNT_FOUND.format(each.query), (*each.parameters, least)).fetchone()[0]
             if count < least:
                 best, least = each, count
+            elif count > SEVERAL:
+                self._remember(each)
         return best, least
+
+    def _remember(self, large: _Set) -> None:
+        if len(self._large) >= _REMEMBERED:
+            self._large.clear()
+        self._large[large] = _TAKEN_FOR_LARGE
 
     def _lie_between(self, bounds: tuple[int, ...], versions: int) -> bool:
         """Whether so many versions of the type lie between the bounds."""
@@ -136,12 +150,18 @@ class _Matching:
         _, id, *_, partition, heads, terms = row
         if self._partition is not None and partition != self._partition:
             return False
-        if not all(id in ids for ids in self._ids):
+        if self._ids and not all(id in ids for ids in self._ids):
             return False
         if not self._needles:
             return True
         line = terms if b"\n" not in terms else unpack_heads(heads, terms)[self._owner].terms
-        return all(any(needle in line for needle in needles) for needles in self._needles)
+        for needles in self._needles:
+            for needle in needles:
+                if needle in line:
+                    break
+            else:
+                return False
+        return True
 
 
 def _needle(term: _Term, value: str) -> bytes:
