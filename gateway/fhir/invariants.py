@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -72,13 +73,15 @@ def _ends_first(period: Json) -> bool:
 
 
 def _contained(resource: Json) -> Iterator[Issue]:
-    """dom-3: what is contained is referred to, or refers to what contains it."""
-    named = {reference["reference"] for _, reference in elements.references({**resource, "contained": []})}
+    """dom-3: what is contained is referred to from elsewhere in the resource, or refers to what contains it."""
     inside = [one for one in resource.get("contained", []) if isinstance(one, dict)]
-    for number, one in enumerate(inside):
-        others = {ref["reference"] for other in inside if other is not one for _, ref in elements.references(other)}
-        back = any(reference["reference"] == "#" for _, reference in elements.references(one))
-        if f"#{one.get('id')}" not in named | others and not back:
+    if not inside:
+        return
+    own = [Counter(reference["reference"] for _, reference in elements.references(one)) for one in inside]
+    named = Counter(reference["reference"] for _, reference in elements.references(resource))
+    for number, (one, said) in enumerate(zip(inside, own, strict=True)):
+        name = f"#{one.get('id')}"
+        if named[name] == said[name] and "#" not in said:
             yield Issue("invariant", "Nothing refers to this contained resource (dom-3).", f"{resource['resourceType']}.contained[{number}]")
 
 
