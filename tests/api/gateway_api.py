@@ -50,6 +50,7 @@ CALLERS = {
     "narrow": Caller("narrow", "agency", "river", scopes("system/Task.s"), (), 0),
     "includer": Caller("includer", "agency", "river", scopes("system/Task.rs system/Patient.r"), (), 0),
     "greedy": Caller("greedy", "agency", "river", scopes("system/*.cruds"), (), 0),
+    "greedy-oak": Caller("greedy-oak", "agency", "oak", scopes("system/*.cruds"), (), 0),
     "deleter": Caller("deleter", "agency", "river", scopes("system/Appointment.d"), (), 0),
     "coordinator": Caller("desk", "coordinator", "county", scopes("system/*.rs system/Task.u system/Consent.cu"), (), 0),
     "reader": Caller("reader", "coordinator", "county", scopes("system/*.rs"), (), 0),

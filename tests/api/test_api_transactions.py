@@ -309,3 +309,25 @@ def test_every_entry_that_shows_something_is_audited_as_it_would_be_alone(told: 
     with told.gateway.store.reading() as reader:
         events = [orjson.loads(body) for _, _, body in reader.audit(0, 1000)][before:]
     assert [each["subtype"][0]["code"] for each in events] == ["read", "create"]
+
+
+def test_another_agencys_records_and_what_there_is_not_are_told_alike(told: Told) -> None:
+    """Law 5: by a literal, by a search, by a condition, and by an address; in a transaction as in a batch."""
+    made = told.gateway.as_("greedy", "POST", "/fhir/Appointment", json=told.appointment(identifier=[{"system": "urn:x", "value": "7"}])).json()
+
+    def asked(patient: str, appointment: str, number: str) -> list[tuple[int, str]]:
+        entries = [
+            entry("POST", "Appointment", told.appointment(participant=[{"actor": {"reference": patient}, "status": "accepted"}])),
+            entry("POST", "Communication", told.communication(subject={"reference": f"Patient?identifier={number}"})),
+            entry("PUT", f"Appointment/{appointment}", {**made, "id": appointment}),
+            entry("DELETE", f"Appointment/{appointment}"),
+            entry("DELETE", f"Appointment?identifier=urn:x|{number}"),
+            entry("GET", f"Appointment/{appointment}"),
+        ]
+        answers = [told.post(kind, each, who="greedy-oak") for kind in ("transaction", "batch") for each in entries]
+        return [(each.status_code, each.text.replace(patient, "…").replace(appointment, "…").replace(number, "…")) for each in answers]
+
+    foreign = asked(told.patient, made["id"], "7")
+    assert foreign == asked("Patient/none", "none", "8")
+    assert {status for status, _ in foreign} == {200, 404, 412, 422}, "batches are answered; transactions refused, each for its own reason"
+    assert told.get(f"/fhir/Appointment/{made['id']}") == made
