@@ -39,6 +39,7 @@ class Entry:
     kind: Kind
     text: str
     reference: str | None = None
+    agency: str = ""  # whose id the text names, where it names one
 
 
 def timeline(transition: Transition) -> tuple[Entry, ...]:
@@ -48,7 +49,10 @@ def timeline(transition: Transition) -> tuple[Entry, ...]:
         *_stay(stay),
         *(entry for visit in stay.other_visits for entry in _visit(visit)),
         *(entry for turn in transition.assignments for entry in _turn(turn)),
-        *(Entry(utc(each.at), "answer", _worded(f"{each.agency or 'The coordinator'}: {each.status}", each.reason)) for each in stay.claims),
+        *(
+            Entry(utc(each.at), "answer", _worded(f"{each.agency or 'The coordinator'}: {each.status}", each.reason), None, each.agency)
+            for each in stay.claims
+        ),
         *(entry for each in transition.follow_ups for entry in _appointment(each, stay.zone)),
         *(_contact(each) for each in transition.contacts),
         *(_decision(each) for each in stay.decisions),
@@ -101,9 +105,10 @@ def _visit(visit: Visit) -> Iterator[Entry]:
 
 
 def _turn(turn: Assignment) -> Iterator[Entry]:
-    yield Entry(turn.since, "turn", _worded(f"{turn.agency or 'The coordinator'} has the client", turn.why))
+    agency = turn.agency or ""
+    yield Entry(turn.since, "turn", _worded(f"{agency or 'The coordinator'} has the client", turn.why), None, agency)
     if turn.until is not None:
-        yield Entry(turn.until, "turn", f"No longer with {turn.agency or 'the coordinator'}: {turn.ended}")
+        yield Entry(turn.until, "turn", f"No longer with {agency or 'the coordinator'}: {turn.ended}", None, agency)
 
 
 def _appointment(each: FollowUp, zone: str) -> Iterator[Entry]:
@@ -123,12 +128,13 @@ def _appointment(each: FollowUp, zone: str) -> Iterator[Entry]:
 
 def _contact(each: Contact) -> Entry:
     words = f"{_MEANS.get(each.means, 'Contact')}: {'the client was reached' if has_reached(each) else 'the client was not reached'}"
-    return Entry(utc(each.at), "contact", _worded(words, each.by), each.reference)
+    return Entry(utc(each.at), "contact", _worded(words, each.by), each.reference, each.by)
 
 
 def _decision(each: Decision) -> Entry:
     words = _DECIDED.get(each.what, each.what).replace("{value}", each.value or "the coordinator")
-    return Entry(utc(each.at), "decision", _worded(f"{words}, decided by {each.by}", each.reason), each.about or None)
+    agency = each.value if each.what == "route" else ""
+    return Entry(utc(each.at), "decision", _worded(f"{words}, decided by {each.by}", each.reason), each.about or None, agency)
 
 
 def _worded(words: str, more: str) -> str:

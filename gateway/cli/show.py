@@ -34,7 +34,7 @@ def show_transition(name: str, data: Path | None, config: Path | None, *, as_jso
                 return
             records = read(reader, configuration.identify, name)
             origins = _origins(reader, records, transition, configuration) if why and records is not None else lambda line: ()
-    shown = sections(records, transition) if records is not None else ()
+    shown = sections(records, transition, with_flags=why or html is not None) if records is not None else ()
     notices = records.notices if records is not None else ()
     now, agencies = moment(time.time_ns() // 1000), {each.id: each.name for each in settings.agency}
     if html is not None:

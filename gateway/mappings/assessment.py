@@ -195,7 +195,8 @@ def evidence(sources: Iterable[Source], why: str = "") -> tuple[model.Evidence, 
     """Inbox messages as evidence; one that was sent again tells nothing new."""
     told = (
         model.Evidence(
-            f"{why + ': ' if why else ''}{each.event or 'record'} from {each.sender}, control ID {each.control_id or '(none)'}"
+            f"{why + ': ' if why else ''}{each.event or 'record'} from {each.sender}"
+            + (f", control ID {each.control_id}" if each.control_id else "")
             + (f", taken for this stay {each.taken}, not by a visit number" if each.taken else ""),
             f"message {each.name}",
         )

@@ -27,6 +27,7 @@ from gateway.store.interface import ALL, Filter, Input, Store
 from gateway.web.deciding import is_ours, offer, read_form, said_in
 from gateway.web.launching import Launcher, policy
 from gateway.web.session import COOKIE, SESSION_LASTS, Session, Sessions
+from gateway.web.timeline import rows
 from gateway.web.wording import entry, moment_words
 
 PAGE = 100
@@ -179,7 +180,8 @@ def _transition(services: Services, session: Session, transition_id: str, refusa
     times = {key: moment_words(body.get(key)) for key in ("admitted", "discharged", "expected_discharge")}
     evidence = [(item["text"], item.get("reference") or "") for item in body["follow_up"].get("evidence") or ()]
     shown, apps = entry(body, services.now(), services.agencies), services.launcher.offered() if services.launcher else []
-    made = _page("transition.html", status, entry=shown, times=times, evidence=evidence, decide=decide, apps=apps)
+    drawn = rows(body, services.now(), services.agencies)
+    made = _page("transition.html", status, entry=shown, timeline=drawn, times=times, evidence=evidence, decide=decide, apps=apps)
     made.headers["Content-Security-Policy"] = policy(HEADERS["Content-Security-Policy"], apps)
     return Page(made, _transitions([(row.id, body)]))
 

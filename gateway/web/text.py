@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.web.care.sheet import Line, Section
+from gateway.web.timeline import Row, lines, rows
 from gateway.web.wording import Entry, entry, moment_words
 
 WIDTH = 120
@@ -56,11 +58,16 @@ def render_transition(transition: Mapping[str, Any], now: datetime, agencies: Ma
     if not item.flags:
         parts.append(Text("No flag is raised."))
     for flag in item.flags:
-        parts.append(Text.assemble((flag.title, "bold"), f", since {flag.since}"))
-        parts.append(Padding(Text(f"Cleared by: {flag.clears}"), (0, 0, 0, 2)))
-        for words, reference in flag.evidence:
-            parts.append(Padding(Text(safe(f"Because: {words}{f' ({reference})' if reference else ''}"), style="dim"), (0, 0, 0, 2)))
+        parts.append(Text.assemble((f"! {flag.title}", "bold"), f", since {flag.since}"))
+        said = [("Whose", flag.whose), ("Do next", flag.next_step), ("Cleared by", flag.clears)]
+        said += [("Because", f"{words}{f' ({reference})' if reference else ''}") for words, reference in flag.evidence]
+        parts += [Padding(Text(safe(f"{name}: {words}"), style="dim" if name == "Because" else ""), (0, 0, 0, 4)) for name, words in said if words]
     return Group(*parts)
+
+
+def render_timeline(found: Sequence[Row], width: int) -> RenderableType:
+    """The timeline, drawn without colour and no wider than `width`."""
+    return Group(Text("\nTimeline", style="bold"), *(Text(safe(line), no_wrap=True) for line in lines(found, width)))
 
 
 COLUMNS = (("Tier", 8), ("Who", 23), ("From", 26), ("Since", 18), ("Appointment", 16), ("Agency", 24))
@@ -108,13 +115,14 @@ def _over(entries: Sequence[Entry]) -> Table:
     return table
 
 
-def render_records(sections: Sequence[Section], why: Callable[[Line], Sequence[str]]) -> RenderableType:
+def render_records(sections: Sequence[Section], why: Callable[[Line], Sequence[str]], width: int = WIDTH) -> RenderableType:
     """The three records, section by section; under each line where it came from, as far as `why` says."""
     parts: list[RenderableType] = []
+    label = min(_LABEL, width * 3 // 8)
     for section in sections:
         lines = Table.grid(padding=(0, 2))
-        lines.add_column(width=_LABEL, overflow="fold")
-        lines.add_column(max_width=WIDTH - _LABEL - 4, overflow="fold")
+        lines.add_column(width=label, overflow="fold")
+        lines.add_column(max_width=width - label - 4, overflow="fold")
         for line in section.lines:
             shown = Text(safe(line.text))
             for origin in why(line):
@@ -126,7 +134,8 @@ def render_records(sections: Sequence[Section], why: Callable[[Line], Sequence[s
 
 def print_records(sections: Sequence[Section], why: Callable[[Line], Sequence[str]] = lambda line: ()) -> None:
     """`render_records` on stdout."""
-    _console().print(render_records(sections, why))
+    console = _console()
+    console.print(render_records(sections, why, min(WIDTH, console.width)))
 
 
 def print_notices(notices: Sequence[str]) -> None:
@@ -141,8 +150,12 @@ def print_worklist(transitions: Sequence[Mapping[str, Any]], now: datetime, agen
 
 
 def print_transition(transition: Mapping[str, Any], now: datetime, agencies: Mapping[str, str] | None = None) -> None:
-    """`render_transition` on stdout."""
-    _console().print(render_transition(transition, now, agencies))
+    """`render_transition` on stdout, and its timeline."""
+    console = _console()
+    console.print(render_transition(transition, now, agencies))
+    found = rows(transition, now, agencies)
+    if found:
+        console.print(render_timeline(found, min(WIDTH, console.width)))
 
 
 def safe(text: str) -> str:
@@ -151,8 +164,9 @@ def safe(text: str) -> str:
 
 
 def _console() -> Console:
-    """Stdout; as wide as the tables where it is no terminal."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    """Stdout; as wide as the tables where it is no terminal, unless COLUMNS says less."""
+    asked = os.environ.get("COLUMNS", "")
+    return Console(highlight=False, width=None if sys.stdout.isatty() else min(WIDTH, int(asked)) if asked.isdecimal() and int(asked) else WIDTH)
 
 
 def _facts(rows: Mapping[str, str]) -> Table:

@@ -23,6 +23,9 @@ CLOSED_AS: Mapping[str, str] = {
     "window-elapsed": "window elapsed",
 }
 
+COORDINATOR = "Coordinator"
+"""Who has what is no agency's."""
+
 FOLLOW_UP: Mapping[str, str] = {
     "none": "none",
     "booked": "booked",
@@ -35,13 +38,15 @@ FOLLOW_UP: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class FlagLine:
-    """One flag: its code and words, since when, what would clear it, and what it rests on as (words, reference)."""
+    """One flag: its code and words, since when, what would clear it, and what it rests on as (words, reference); whose it is, and what to do next."""
 
     code: str
     title: str
     since: str
     clears: str
     evidence: tuple[tuple[str, str], ...]
+    whose: str = ""  # "Coordinator, overdue since Fri 20 Nov 2026 11:00", "River CMH, due Tue 24 Nov 2026 10:00"
+    next_step: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +86,10 @@ def entry(transition: Mapping[str, Any], now: datetime, agencies: Mapping[str, s
         on=on,
         tier=transition["tier"],
         reasons=tuple(transition.get("reasons") or ()),
-        flags=tuple(_flag(flag) for flag in transition["flags"]),
+        flags=tuple(_flag(flag, transition, now, agencies or {}) for flag in transition["flags"]),
         follow_up=FOLLOW_UP.get(transition["follow_up"]["state"], transition["follow_up"]["state"]),
         follow_up_at=_start(transition["follow_up"].get("start")),
-        agency=(agencies or {}).get(agency, agency) if agency else "Coordinator",
+        agency=(agencies or {}).get(agency, agency) if agency else COORDINATOR,
         next_look=moment_words(transition.get("next_look")),
     )
 
@@ -105,9 +110,26 @@ def read_time(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _flag(flag: Mapping[str, Any]) -> FlagLine:
+def owner(flag: Mapping[str, Any], transition: Mapping[str, Any], agencies: Mapping[str, str]) -> str:
+    """Who has a flag, by name."""
+    match flag.get("owner"):
+        case "agency":
+            agency = transition.get("agency") or "the agency"
+            return agencies.get(agency, agency)
+        case "hospital":
+            return transition.get("hospital") or "the hospital"
+        case _:
+            return COORDINATOR
+
+
+def _flag(flag: Mapping[str, Any], transition: Mapping[str, Any], now: datetime, agencies: Mapping[str, str]) -> FlagLine:
+    whose, due = owner(flag, transition, agencies), read_time(flag.get("due"))
+    if due is not None:
+        whose = f"{whose}, {'overdue since' if due <= now else 'due'} {moment_words(flag['due'])}"
     evidence = tuple((item["text"], item.get("reference") or "") for item in flag.get("evidence") or ())
-    return FlagLine(flag["code"], flag_words(flag["code"]), moment_words(flag.get("since")), flag["clears"], evidence)
+    return FlagLine(
+        flag["code"], flag_words(flag["code"]), moment_words(flag.get("since")), flag["clears"], evidence, whose, flag.get("next_step") or ""
+    )
 
 
 def _since(transition: Mapping[str, Any], now: datetime) -> tuple[str, str]:

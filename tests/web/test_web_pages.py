@@ -347,6 +347,15 @@ def test_a_page_that_cannot_be_audited_is_not_shown() -> None:
         assert "Load this page again" in answer.text
 
 
+def test_the_page_of_a_transition_draws_its_timeline() -> None:
+    told = [{"at": "2026-11-18T11:30:00-05:00", "kind": "stay", "text": f"Discharged: {HOSTILE}", "reference": None, "agency": None}]
+    text = client([transition(zone="America/New_York", timeline=told)]).get("/worklist/tr-1").text
+    assert '<li class="at-stay day">' in text
+    assert "Discharged: &lt;script&gt;" in text
+    assert "day 4" in text, "now: the fourth day after the discharge"
+    assert " style=" not in text, "the pages' policy takes no inline style"
+
+
 def _terminal(renderable: Any) -> str:
     out = StringIO()
     Console(file=out, width=WIDTH, highlight=False).print(renderable)

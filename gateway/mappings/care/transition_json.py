@@ -98,10 +98,14 @@ def _disposition(stay: Stay) -> Json | None:
 
 
 def timeline_json(transition: Transition) -> list[Json]:
-    """What happened, oldest first: {"at", "kind", "text", "reference"}, with the facility's offset. The coordinator's: it names every agency."""
+    """What happened, oldest first: {"at", "kind", "text", "reference", "agency"}, with the facility's offset; `agency` is the id that the text names.
+
+    The coordinator's: it names every agency.
+    """
     zone = zone_of(transition.stay.zone)
     return [
-        {"at": one.at.astimezone(zone).isoformat(), "kind": one.kind, "text": one.text, "reference": one.reference} for one in timeline(transition)
+        {"at": one.at.astimezone(zone).isoformat(), "kind": one.kind, "text": one.text, "reference": one.reference, "agency": one.agency or None}
+        for one in timeline(transition)
     ]
 
 

@@ -46,11 +46,11 @@ _ROW = re.compile(r"<tr><th>(.*?)</th><td>(.*?)</td></tr>", re.DOTALL)
 """A row of the table that `narrative.table` writes."""
 
 
-def sections(records: Records, transition: Mapping[str, Any]) -> tuple[Section, ...]:
-    """The three records, and the tier and flags that they go by; a section without lines is left out."""
+def sections(records: Records, transition: Mapping[str, Any], *, with_flags: bool = True) -> tuple[Section, ...]:
+    """The three records, and the tier and flags that they go by; a section without lines is left out. `with_flags`: or they are told elsewhere."""
     found = (
         Section("Before you call", tuple(_before_calling(records))),
-        Section("Risk and flags", tuple(_risk(records, transition))),
+        Section("Risk and flags", tuple(_risk(records, transition, with_flags))),
         Section("Care plan", tuple(_plan(records, transition))),
         Section("To do", tuple(_activities(records, transition))),
         Section("Services requested", tuple(line for request in records.requests for line in _request(records, request, transition))),
@@ -169,11 +169,11 @@ def _team(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(role or "Member", text, _name(team or {}), looks, _routed(transition) if by_routing else "")
 
 
-def _risk(records: Records, transition: Mapping[str, Any]) -> Iterator[Line]:
+def _risk(records: Records, transition: Mapping[str, Any], with_flags: bool) -> Iterator[Line]:
     reasons = transition.get("reasons") or ["no reason for more"]
     for reason in reasons:
         yield Line(f"Tier {transition['tier']}", reason, "", looks_of_reason(records, reason), "rule of assessment")
-    for flag in transition.get("flags", []):
+    for flag in transition.get("flags", []) if with_flags else ():
         told = "; ".join(f"{one['text']}" for one in flag.get("evidence") or ())
         text = f"since {moment_words(flag['since'])}. Cleared by: {flag['clears']}"
         yield Line(flag_words(flag["code"]), text, because=f"rule of assessment {flag['code']}: {told}")
