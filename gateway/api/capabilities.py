@@ -49,10 +49,15 @@ class Offer(NamedTuple):
     system: Sequence[str] = ()  # likewise, of the whole system: "transaction", "batch"
     operations: Sequence[Operation] = ()
     guides: Sequence[str] = ()  # CapabilityStatements of guides that are kept to
-    more: Mapping[str, Json] = {}  # type -> further elements of rest.resource: conditionalCreate and the like
+    more: Mapping[str, Json] = {}  # type, or EVERY -> further elements of rest.resource: conditionalCreate and the like
 
 
-READING = Offer(interactions={EVERY: ("read", "vread", "history-instance", "history-type", "search-type")}, system=("history-system",))
+READING = Offer(
+    interactions={EVERY: ("read", "vread", "history-instance", "history-type", "search-type")},
+    system=("history-system",),
+    guides=("http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server",),
+    more={EVERY: {"conditionalRead": "full-support"}},
+)
 """What holds for every type that can be searched."""
 
 
@@ -107,9 +112,11 @@ def _resource(type: str, offers: Sequence[Offer]) -> Json:
         "versioning": "versioned",
         "readHistory": "vread" in codes,
         "updateCreate": False,
+        **({"supportedProfile": list(profiles)} if (profiles := _us_core().get(type)) else {}),
     }
     for each in offers:
-        said.update(each.more.get(type, {}))
+        for name in reversed(names):
+            said.update(each.more.get(name, {}))
     parameters = search.parameters(type).values()
     if included := [f"{type}:{one.name}" for one in parameters if one.kind == "reference"]:
         said["searchInclude"] = included
@@ -134,6 +141,16 @@ def definition(type: str, name: str) -> str:
 def _shared_definitions() -> Mapping[tuple[str, str], str]:
     with files("gateway.fhir").joinpath("search_definitions.csv").open(encoding="utf-8") as lines:
         return {(type, row["name"]): row["definition"] for row in csv.DictReader(lines) for type in row["types"].split()}
+
+
+@cache
+def _us_core() -> Mapping[str, Sequence[str]]:
+    """The profiles of US Core 6.1.0 for each type that is held: what is made here keeps to them."""
+    with files("gateway.fhir").joinpath("us_core_profiles.csv").open(encoding="utf-8") as lines:
+        table: dict[str, list[str]] = {}
+        for row in csv.DictReader(lines):
+            table.setdefault(row["type"], []).append(row["profile"])
+    return table
 
 
 def _refers_to(parameter: search.Parameter, type: str) -> bool:

@@ -70,6 +70,7 @@ def test_it_says_where_and_what_it_is() -> None:
     assert said["implementation"]["url"] == "https://g.example/fhir"
     assert (said["fhirVersion"], said["kind"], said["format"][0]) == ("4.0.1", "instance", "application/fhir+json")
     assert said["patchFormat"] == ["application/json-patch+json"]
+    assert {each.get("conditionalRead") for each in said["rest"][0]["resource"] if each["type"] in search.searchable()} == {"full-support"}
     names = {one["name"] for each in said["rest"][0]["resource"] for one in each.get("operation", ())}
     assert "validate" in names
     assert {"transaction", "batch"} <= {each["code"] for each in said["rest"][0]["interaction"]}
