@@ -16,6 +16,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey
 
 from gateway.smart import clients, launches
+from tests.attacks_privacy.town import MAJOR_DEPRESSION, Client
 from tests.clients.house import CALLBACK, House, Person
 from tests.smart.launching import basic
 
@@ -83,12 +84,19 @@ class App:
 
     home: House
     http: httpx.Client
+    patient: str  # of whom there is more to see than of others
     people: list[Person] = field(default_factory=list)
 
     def close(self) -> None:
         self.http.close()
         for person in self.people:
             person.http.close()
+
+    def person(self) -> Person:
+        """Somebody at a browser of their own."""
+        made = Person(self.home.url)
+        self.people.append(made)
+        return made
 
     def assertion(self, id: str, **changes: Any) -> str:
         now = int(time.time())
@@ -135,8 +143,7 @@ class App:
             "code_challenge_method": "S256",
             **more,
         }
-        person = Person(self.home.url)
-        self.people.append(person)
+        person = self.person()
         if method == "POST":
             page = person.send("POST", "/oauth/authorize", data=asked)
             location = page.headers["location"] if page.is_redirect else f"/oauth/authorize?{urlencode(asked)}"
@@ -173,4 +180,24 @@ def app_of(home: House) -> App:
     clients.register(store, id="inf-keys", jwks=jwks, **shared)
     clients.register(store, id="inf-backend", role="agency", organization="river-cmhc", jwks=jwks, scope="system/*.rs", now=now)
     clients.register(store, id="inf-operator", role="operator", organization="", jwks=jwks, scope="system/*.rs", now=now)
-    return App(home, httpx.Client(base_url=home.url, timeout=30, trust_env=False))
+    return App(home, httpx.Client(base_url=home.url, timeout=30, trust_env=False), rich(home))
+
+
+def rich(home: House) -> str:
+    """A patient with records of most types of US Core, from two messages."""
+    who = Client("7999", "Hazel^Ida")
+    patient = home.town.discharged(
+        who,
+        MAJOR_DEPRESSION,
+        "AL1|1|DA|7980^Penicillin^RXNORM|SV|Hives",
+        "PR1|1||90834^Psychotherapy, 45 minutes^CPT||20260315100000+0000",
+        "IN1|1|MCD|12345|Medicaid of Illinois|||||||||||MCD|Hazel^Ida|SEL|19800214",
+    )
+    home.town.send(
+        "ORU^R01^ORU_R01",
+        who,
+        "PV1|1|I|BHU^201^A",
+        "OBR|1||123|44249-1^PHQ-9^LN|||20260318100000+0000|||||||||||||||20260318100000+0000||LAB|F",
+        "OBX|1|NM|44261-6^PHQ-9 total score^LN||17|{score}|||||F|||20260318100000+0000",
+    )
+    return patient
