@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gateway.cli.options import Config, Data, Json, opened
+from gateway.cli.options import Config, Data, Json
 
 app = typer.Typer(help="Transitions: the list, and one whole.", no_args_is_help=True)
-
-STATUSES = ("anticipated", "open", "closed", "void")
 
 
 @app.command("list")
@@ -21,29 +18,18 @@ def list_transitions(
     config: Config = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Only those with a raised flag.")] = False,
     status: Annotated[str, typer.Option("--status", metavar="STATUS", help="anticipated, open, closed or void.")] = "",
+    agency: Annotated[str, typer.Option("--agency", metavar="ID", help="Only this agency's; coordinator: those that are no agency's.")] = "",
+    hospital: Annotated[str, typer.Option("--hospital", metavar="NAME", help="Only of the hospital of this name, or a part of it.")] = "",
+    case_manager: Annotated[str, typer.Option("--case-manager", metavar="NAME", help="Only of this case manager, by name or a part of it.")] = "",
+    flag: Annotated[str, typer.Option("--flag", metavar="CODE", help="Only those with this flag, such as no-contact.")] = "",
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.")] = None,
     as_json: Json = False,
 ) -> None:
     """The worklist, in order of tier and time left."""
-    import time
+    from gateway.cli.listing import Wanted, list_wanted
 
-    import orjson
-
-    from gateway.errors import Usage
-    from gateway.store.interface import ALL
-
-    if status and status not in STATUSES:
-        raise Usage("there is no such status", location="--status", advice=f"It is one of {', '.join(STATUSES)}.")
-    with opened(data, config) as (store, settings), store.reading() as reader:
-        names = {each.id: each.name for each in settings.agency}
-        rows = [orjson.loads(row.body) for row in reader.worklist(ALL, flagged=flagged, status=status, limit=limit) if row.body is not None]
-    if as_json:
-        sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
-        return
-    from gateway.records.times import moment
-    from gateway.web.text import print_worklist
-
-    print_worklist(rows, moment(time.time_ns() // 1000), names)
+    wanted = Wanted(flagged=flagged, status=status, agency=agency, hospital=hospital, case_manager=case_manager, flag=flag)
+    list_wanted(wanted, limit, data, config, as_json=as_json)
 
 
 @app.command()

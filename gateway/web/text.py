@@ -52,6 +52,7 @@ def render_transition(transition: Mapping[str, Any], now: datetime, agencies: Ma
         "Follow-up": f"{item.follow_up} {item.follow_up_at}".rstrip(),
         "Tier": f"{item.tier}{': ' + '; '.join(item.reasons) if item.reasons else ''}",
         "Whose": item.agency,
+        "Case manager": ", ".join(transition.get("case_managers") or ()),
         "Next look": item.next_look or "none",
     }
     parts: list[RenderableType] = [_facts(rows), Text()]

@@ -10,6 +10,7 @@ import pytest
 from gateway.fhir.outcome import Rejected
 from gateway.mappings.care.context import task_id
 from gateway.mappings.care.derive import derive
+from gateway.mappings.care.transition_json import transition_json
 from gateway.mappings.fhir.writes import check_claim
 from gateway.records.record import Owned
 from gateway.records.statements import Json
@@ -43,6 +44,15 @@ def team(*claims: Owned, recipient: str | None = None, assignments: tuple[Assign
 
 
 FIRST, SECOND = "2026-11-21T09:00:00-06:00", "2026-11-23T09:00:00-06:00"
+
+
+def test_the_transition_says_who_the_case_manager_of_the_turn_that_stands_is() -> None:
+    first, second = claim("2026-11-21T09:00:00", named("Dana")), claim("2026-11-23T09:00:00", named("Bo"))
+    record = person(claims=(first, second))
+    assert transition_json(transition(record), record)["case_managers"] == ["Bo"]
+    assert transition_json(transition(person()), person())["case_managers"] == []
+    routed = tuple(Assignment(number, agency, at(FIRST[:19]), "") for number, agency in ((1, "river-cmhc"), (2, "oak-cmhc")))
+    assert transition_json(transition(record, assignments=routed), record)["case_managers"] == [], "the next agency has named nobody"
 
 
 def test_whom_the_agency_names_is_in_the_team_from_then_on() -> None:

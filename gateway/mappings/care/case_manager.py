@@ -7,15 +7,24 @@ from datetime import datetime
 
 from gateway.mappings.care.context import task_id
 from gateway.mappings.care.scene import Scene
+from gateway.records.record import PersonRecord
 from gateway.records.statements import Json
 from gateway.records.times import moment
-from transitions.model import Assignment
+from transitions.model import Assignment, Transition
 
 
 def output(scene: Scene, task: str) -> list[Json]:
     """The Task's output as the agency last wrote it: it reads back what it wrote."""
     said = _said(scene, task)
     return said[-1][1] if said else []
+
+
+def names(person: PersonRecord, transition: Transition) -> list[str]:
+    """The case managers that the agency whose turn it is has named, as its last word on its Task says."""
+    turn = transition.assignments[-1] if transition.assignments else None
+    said = [each for each in person.claims if each.facts.get("transition") == transition.id and turn and each.facts.get("number") == turn.number]
+    outputs = said[-1].facts.get("output") if said else None
+    return [str(_member(one).get("display", "")) for one in outputs] if isinstance(outputs, list) else []
 
 
 def spells(scene: Scene) -> Iterator[tuple[Json, Json]]:

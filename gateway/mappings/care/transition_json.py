@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from datetime import datetime
 
+from gateway.mappings.care.case_manager import names
 from gateway.mappings.care.scene import zone_of
 from gateway.privacy.disclosure import resources_of
 from gateway.records.record import PersonRecord
@@ -76,6 +77,7 @@ def transition_json(transition: Transition, person: PersonRecord, *, recipient: 
         "reasons": list(transition.reasons),
         "agency": transition.agency,
         "queue": transition.queue,
+        "case_managers": names(person, transition),
         "closed_as": transition.closed_as,
         "next_look": time(transition.next_look),
         "due": time(transition.due),
