@@ -9,6 +9,7 @@ import atexit
 import functools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -54,32 +55,65 @@ def _answers(url: str) -> bool:
 
 
 def _started() -> str | None:
-    """A server of our own, in a folder that goes with it."""
+    """A server of our own, until this process ends."""
     programs = _programs()
     if programs is None:
         return None
-    folder = Path(tempfile.mkdtemp(prefix="gateway-postgres-"))
-    owner = _owner(folder)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    subprocess.run(
-        [programs / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8"], check=True, capture_output=True, **owner
-    )
-    run = [programs / "postgres", "-D", folder / "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", str(folder)]
-    process = subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **owner)
+    own = OwnServer(programs)
+    atexit.register(own.remove)
+    own.start()
+    return own.url
 
-    def stop() -> None:
-        process.terminate()
-        process.wait(30)
-        shutil.rmtree(folder, ignore_errors=True)
 
-    atexit.register(stop)
-    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    for _ in range(WAITS):
-        if _answers(url):
-            return url
-        time.sleep(0.1)
-    return None
+class OwnServer:
+    """A PostgreSQL server in a folder that goes with it, to be stopped and started."""
+
+    def __init__(self, programs: Path) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="gateway-postgres-"))
+        self._owner = _owner(self._folder)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        data = self._folder / "data"
+        made = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        subprocess.run(made, check=True, capture_output=True, **self._owner)
+        self._run = [programs / "postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", str(self._folder)]
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        self._process = subprocess.Popen(self._run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._owner)
+        for _ in range(WAITS):
+            if _answers(self.url):
+                return
+            time.sleep(0.1)
+        raise AssertionError("PostgreSQL did not start")
+
+    def stop(self, how: str = "fast") -> None:
+        """As pg_ctl has it: "fast" cuts connections and ends in order, "immediate" is a crash."""
+        assert self._process is not None
+        self._process.send_signal({"fast": signal.SIGINT, "immediate": signal.SIGQUIT}[how])
+        self._process.wait(30)
+
+    def remove(self) -> None:
+        """Stop it, and leave nothing behind."""
+        if self._process is not None and self._process.poll() is None:
+            self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@contextmanager
+def started() -> Iterator[OwnServer]:
+    """A server of this test's own. Skips the test, or fails it with CI=true, where none is installed."""
+    programs = _programs()
+    if programs is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("PostgreSQL's programs are not installed, and this test stops a server")
+    own = OwnServer(programs)
+    try:
+        own.start()
+        yield own
+    finally:
+        own.remove()
 
 
 def _programs() -> Path | None:

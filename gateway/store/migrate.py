@@ -58,7 +58,8 @@ def migrate_sqlite(connection: sqlite3.Connection) -> None:
 
 
 def migrate_postgres(connection: psycopg.Connection[Any], lock: int) -> None:
-    """The same on PostgreSQL. `lock` is the number of the advisory lock that is taken first.
+    """The same on PostgreSQL. `lock` is the number of the advisory lock that is taken first. The connection is in autocommit mode, which is left for
+    as long as it takes: SQLAlchemy takes the driver's transactions for its own, and would have none.
 
     Raises `Usage` for a database that does not keep text as UTF-8.
     """
@@ -67,10 +68,15 @@ def migrate_postgres(connection: psycopg.Connection[Any], lock: int) -> None:
 
     if connection.info.parameter_status("server_encoding") != "UTF8":
         raise Usage("store.url names a database that is not in UTF-8", location="store.url", advice="Create one WITH ENCODING 'UTF8'.")
-    with _connected(create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=StaticPool)) as shared:
-        shared.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (lock,))
-        _upgrade(shared, stored_revision_of_postgres(connection))
-        shared.commit()
+    connection.autocommit = False
+    try:
+        with _connected(create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=StaticPool)) as shared:
+            shared.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (lock,))
+            _upgrade(shared, stored_revision_of_postgres(connection))
+            shared.commit()
+    finally:
+        connection.rollback()
+        connection.autocommit = True
 
 
 @contextmanager
