@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 
-from benchmarks import assess, journey, measure, reader, store, translate, validate, writer
+from benchmarks import api, assess, journey, measure, reader, store, translate, validate, writer
 
 
 def main() -> None:
@@ -21,6 +21,7 @@ def main() -> None:
     writer.main()
     store.main()
     measure.main()
+    api.main()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every command of the three pages (docs/hospital.md, agency.md, integration-engineer.md) runs, as written, against a running demo."""
+"""Every command of the pages for readers (hospital, agency, search, integration-engineer) runs, as written, against a running demo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("hospital", "agency", "integration-engineer")
+PAGES = ("hospital", "agency", "search", "integration-engineer")
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,15 @@ def test_every_command_of_the_page_works(folder: tuple[Path, int], page: str) ->
 SIGNS = {
     "hospital": [r"DOC0001 AA", r"DOC0002 AA", r"Erika Example", r"DOC0003 A[ER]", r"MSA\|AA", r'"resourceType":"Bundle"'],
     "agency": [r"\b20[01]\b", r"Case manager - Dana Whitcomb", r'"cursor"|cursor', r'"open":false.*two on leave', r'"open":true,"places":4'],
+    "search": [
+        r"None \['Task', 'Task', 'Task'\]",
+        r"1 \['Patient'\]\n1 \['Patient'\]\n",
+        r"1 \['Task'\]\n1 \['Task'\]\n[1-9]\d* \['Patient'\]",
+        r"None \['Task', 'Patient', 'Encounter', 'Organization'\]",
+        r"1 \['Patient', 'ServiceRequest'",
+        r"[1-9]\d* \[\]\n",
+        r"None \['Task', 'Task'\]\n1 \['Encounter'\]",
+    ],
     "integration-engineer": [
         r"duplicate",
         r"quarantined",
