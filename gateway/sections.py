@@ -155,6 +155,7 @@ class AgencySettings(Section):
     oldest: int | None = Field(default=None, ge=0)
     payers: list[str] = []
     languages: list[str] = []
+    court: bool = False
 
     @field_validator("id")
     @classmethod

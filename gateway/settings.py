@@ -86,7 +86,15 @@ class Settings(BaseSettings):
         return Policy(
             agencies=tuple(each.agency() for each in self.agency),
             visit_days=follow_up.last_day,
+            court_agency=next((each.id for each in self.agency if each.court), ""),
             first_contact=timedelta(hours=follow_up.first_contact_hours),
+            pick_up=timedelta(hours=follow_up.pick_up_hours),
+            hold=timedelta(hours=follow_up.hold_hours),
+            outcome=timedelta(hours=follow_up.outcome_hours),
+            anticipation_days=follow_up.anticipation_days,
+            attempts=follow_up.attempts,
+            attempt_days=follow_up.attempt_days,
+            attempt_means=follow_up.attempt_means,
             typical_stay_days=follow_up.typical_stay_days,
             longest_stay_days=follow_up.longest_stay_days,
         )
