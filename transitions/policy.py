@@ -134,7 +134,7 @@ class Policy:
     """The rules' numbers and lists. Hours are elapsed time, days are the facility's calendar days after the day of discharge."""
 
     agencies: tuple[Agency, ...] = ()
-    court_agency: str = ""  # who takes clients discharged to court or jail; "" leaves them to the coordinator
+    court_agency: str = ""  # who takes clients discharged to court or jail; "": whoever the other rules name
     pick_up: timedelta = timedelta(hours=24)
     first_contact: timedelta = timedelta(hours=72)
     visit_days: int = 7

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tomllib
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,9 @@ BROKEN = [
         line_of("first_contact_hours"),
         "the first contact must be due before the follow-up is",
     ),
+    (("hold_hours = 24", "hold_hours = 0"), line_of("hold_hours"), "hold_hours must be from 1 to 8784"),
+    (("anticipation_days = 3", "anticipation_days = -1"), line_of("anticipation_days"), "anticipation_days must be from 0 to 366"),
+    (("attempt_days = 3", "attempt_days = 4"), line_of("attempts ="), "attempts must not be fewer than the days and the means"),
     (("plan_days = 30", "plan_days = true"), line_of("plan_days"), "plan_days must be a whole number"),
     (("[follow_up]", "[[follow_up]]"), line_of("[follow_up]"), "follow_up must be a table: [follow_up]"),
     (("max_age = 17", 'max_age = "17"'), line_of("max_age = 17"), "max_age must be a whole number"),
@@ -95,6 +99,40 @@ def test_flags_and_records_go_by_the_same_window(tmp_path: Path) -> None:
     assert (settings.policy().visit_days, settings.policy().first_contact.total_seconds()) == (5, 48 * 3600)
     assert (settings.care_policy().follow_up.last_day, settings.care_policy().follow_up.first_contact_hours) == (5, 48)
     assert settings.care_policy().goals[0].text == "Seen by a community mental-health service within 5 days of leaving hospital"
+
+
+NUMBERS = [
+    # what the file says          another value          as assessment has it
+    ("pick_up_hours = 24", 12, "pick_up", timedelta(hours=12)),
+    ("hold_hours = 24", 36, "hold", timedelta(hours=36)),
+    ("outcome_hours = 24", 48, "outcome", timedelta(hours=48)),
+    ("anticipation_days = 3", 5, "anticipation_days", 5),
+    ("attempts = 3", 4, "attempts", 4),
+    ("attempt_days = 3", 2, "attempt_days", 2),
+    ("attempt_means = 2", 1, "attempt_means", 1),
+    ("longest_stay_days = 60", 90, "longest_stay_days", 90),
+]
+
+
+@pytest.mark.parametrize(("shipped", "other", "name", "value"), NUMBERS, ids=[row[2] for row in NUMBERS])
+def test_every_clock_of_assessment_is_the_care_policys(shipped: str, other: int, name: str, value: object, tmp_path: Path) -> None:
+    """And what is shipped is what the domain's defaults are."""
+    assert getattr(Settings().policy(), name) == getattr(Policy(), name)
+    changed = SHIPPED.replace(shipped, f"{shipped.split()[0]} = {other}", 1)
+    assert changed != SHIPPED
+    assert getattr(settings_with(tmp_path, changed).policy(), name) == value
+
+
+def test_a_policy_that_leaves_the_clocks_out_has_the_defaults(tmp_path: Path) -> None:
+    short = "\n".join(
+        line for line in SHIPPED.splitlines() if not line.startswith(("pick_up", "hold", "outcome", "anticipation", "attempt", "longest"))
+    )
+    assert settings_with(tmp_path, short).policy() == Policy()
+
+
+def test_clients_discharged_to_court_have_the_agency_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text('[[agency]]\nid = "a"\nname = "A"\n[[agency]]\nid = "b"\nname = "B"\ncourt = true\n', encoding="utf-8")
+    assert load(tmp_path / "gateway.toml").policy().court_agency == "b"
 
 
 def test_an_operators_policy_is_refused_by_the_name_of_its_file(tmp_path: Path) -> None:

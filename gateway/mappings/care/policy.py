@@ -38,6 +38,14 @@ _PATTERNS = (
 """What the texts of a list look like: one that could never match would plan nothing, and nobody would see why."""
 
 
+_BOUNDS = (
+    *((name, 1, 24 * 366) for name in ("pick_up_hours", "hold_hours", "outcome_hours")),
+    ("anticipation_days", 0, 366),
+    *((name, 1, 100) for name in ("attempts", "attempt_days", "attempt_means")),
+)
+"""(number, least, most)"""
+
+
 @dataclass(frozen=True, slots=True)
 class FollowUpWindow:
     """When follow-up is due: days after the day of discharge in the facility's calendar, hours from the discharge.
@@ -48,6 +56,13 @@ class FollowUpWindow:
     last_day: int
     first_contact_hours: int
     plan_days: int
+    pick_up_hours: int = 24
+    hold_hours: int = 24
+    outcome_hours: int = 24
+    anticipation_days: int = 3
+    attempts: int = 3
+    attempt_days: int = 3
+    attempt_means: int = 2
     typical_stay_days: int | None = None
     longest_stay_days: int = 60
 
@@ -155,6 +170,10 @@ class _Reader:
     def window(self) -> FollowUpWindow:
         entry: FollowUpWindow = self.entry(FollowUpWindow, ("follow_up",), self.table("follow_up"))
         self.check(1 <= entry.last_day <= entry.plan_days <= 366, ("follow_up",), "1 <= last_day <= plan_days <= 366")
+        for name, least, most in _BOUNDS:
+            self.check(least <= getattr(entry, name) <= most, ("follow_up", name), f"{name} must be from {least} to {most}")
+        few = max(entry.attempt_days, entry.attempt_means) <= entry.attempts
+        self.check(few, ("follow_up", "attempts"), "attempts must not be fewer than the days and the means that they must cover")
         lengths = entry.longest_stay_days >= 1 and (entry.typical_stay_days is None or entry.typical_stay_days >= 1)
         self.check(lengths, ("follow_up",), "typical_stay_days and longest_stay_days are 1 or more")
         within = 1 <= entry.first_contact_hours <= 24 * entry.last_day
