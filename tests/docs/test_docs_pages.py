@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("hospital", "agency", "search", "integration-engineer")
+PAGES = ("hospital", "agency", "search", "integration-engineer", "operations")
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,14 @@ def test_every_command_of_the_page_works(folder: tuple[Path, int], page: str) ->
 
 
 SIGNS = {
+    "operations": [
+        r"ok +integrity +undamaged",
+        r"checks: 0 failed",
+        r"^ok$|\nok\n",
+        r"gateway_ready 1\.0",
+        r"gateway_transition_flags\{flag=",
+        r"0  expired exports",
+    ],
     "hospital": [r"DOC0001 AA", r"DOC0002 AA", r"Erika Example", r"DOC0003 A[ER]", r"MSA\|AA", r'"resourceType":"Bundle"'],
     "agency": [r"\b20[01]\b", r"Case manager - Dana Whitcomb", r'"cursor"|cursor', r'"open":false.*two on leave', r'"open":true,"places":4'],
     "search": [
