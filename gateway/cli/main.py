@@ -128,6 +128,24 @@ app.add_typer(check.app, name="check")
 app.add_typer(store.app, name="store")
 
 
+@app.command("import")
+def import_(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH…", help="Files of FHIR (Bundles, resources, NDJSON) or HL7 v2, plain, gzip or bzip2; directories.")
+    ],
+    feed: Annotated[
+        str, typer.Option("--feed", metavar="NAME", help="Take them as this feed's; else HL7 v2 as MSH says, FHIR as the default's.")
+    ] = "",
+    data: Data = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Take files through the same journey as messages; what was taken before changes nothing. Exit code 1 where some of it was refused."""
+    from gateway.cli.import_ import import_files
+
+    raise typer.Exit(import_files(paths, feed, data, config, as_json=as_json))
+
+
 @app.command()
 def measure(
     year: Annotated[int, typer.Option("--year", metavar="YEAR", min=1900, max=9998, help="Of those who were discharged in this year.")],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 import structlog
 
@@ -13,7 +14,7 @@ from gateway.pipeline.configuration import Configuration
 from gateway.pipeline.faults import where
 from gateway.pipeline.foreseen import Foreseen
 from gateway.pipeline.openings import OPENING, remember_opening
-from gateway.pipeline.partitions import commit_statements, refold
+from gateway.pipeline.partitions import commit_statements, place_statements, put_shared_words, refold, stored_patients
 from gateway.pipeline.received import Outcome, Received
 from gateway.pipeline.understanding import Understood, not_understood, understand
 from gateway.records.statements import Report, Translation
@@ -25,6 +26,14 @@ WRITES = ("fhir-write", "decision", OPENING)
 """What people write: it holds in the order of commits, and a refused one leaves no trace."""
 BOUND = "feeds"
 """Where an input's `about` keeps the feeds that its sender is bound to, so that a replay opens no more to it."""
+
+
+class Grouped(NamedTuple):
+    """How an input is taken that is one of a group (`importing`): as it was understood before its turn. Which partitions the group has to fold, once
+    all of it is placed, is noted in `folds`."""
+
+    understood: Understood
+    folds: set[int]
 
 
 def attempt(
@@ -45,7 +54,14 @@ def attempt(
 
 
 def take(
-    writer: Writer, received: Received, now: int, configuration: Configuration, *, again: Input | None = None, foreseen: Foreseen | None = None
+    writer: Writer,
+    received: Received,
+    now: int,
+    configuration: Configuration,
+    *,
+    again: Input | None = None,
+    foreseen: Foreseen | None = None,
+    grouped: Grouped | None = None,
 ) -> Outcome:
     """One input through the journey, in an open transaction. `again` is the stored input that is replayed, with its own receipt time; `foreseen` what
     was worked out of it beforehand, as received at `now`.
@@ -55,7 +71,8 @@ def take(
     """
     if received.kind in WRITES and again is None:
         now = writer.tick()  # people's decisions hold in the order in which they were committed, whatever the clock does
-    understood = understand(received, again.received if again else now, configuration)
+    understood = grouped.understood if grouped is not None else understand(received, again.received if again else now, configuration)
+    folds = grouped.folds if grouped is not None else None
     digest = hashlib.sha256(received.raw).digest()
     if understood.repeatable and again is None:
         first = writer.accepted(understood.feed, understood.control_id, digest) if understood.error is None else None
@@ -74,11 +91,11 @@ def take(
     except GatewayError as error:
         if received.kind in WRITES and again is None:
             raise
-        return _quarantine(writer, row, understood, error, now, configuration)
+        return _quarantine(writer, row, understood, error, now, configuration, folds)
     reports = list(translation.reports)
     if understood.repeatable and row.state != "processed" and writer.control_id_reused(understood.feed, understood.control_id, digest):
         reports.append(Report("MSH-10", "205", "W", "This control ID was used before, with other content; both were taken."))
-    return _accept(writer, row, understood, translation, reports, now, configuration, foreseen)
+    return _accept(writer, row, understood, translation, reports, now, configuration, foreseen, folds)
 
 
 def row_of(received: Received, understood: Understood, now: int, again: Input | None) -> Input:
@@ -109,6 +126,7 @@ def _accept(
     now: int,
     configuration: Configuration,
     foreseen: Foreseen | None,
+    folds: set[int] | None,
 ) -> Outcome:
     first = row.answer if row.id and row.state == "processed" else b""
     answer = first or understood.acknowledge("AA", reports, "", now)
@@ -118,15 +136,21 @@ def _accept(
     touched: list[int] = []
     if row.kind == OPENING:
         remember_opening(writer, replace(row, id=number))
+    elif not translation.heading.test and folds is not None:
+        touched = place_statements(writer, number, row.digest.hex()[:16], translation, stored_patients(writer))
+        put_shared_words(writer, row.digest.hex()[:16], translation)
+        folds.update(touched)
     elif not translation.heading.test:
         touched = commit_statements(writer, number, row.digest.hex()[:16], translation, now, configuration, foreseen)
     elif told:
         writer.put_statements(number, {})
-    _refold(writer, set(told) - set(touched), now, configuration)
+    _refold(writer, set(told) - set(touched), now, configuration, folds)
     return Outcome(number, "processed", answer)
 
 
-def _quarantine(writer: Writer, row: Input, understood: Understood, error: GatewayError, now: int, configuration: Configuration) -> Outcome:
+def _quarantine(
+    writer: Writer, row: Input, understood: Understood, error: GatewayError, now: int, configuration: Configuration, folds: set[int] | None = None
+) -> Outcome:
     """Nothing is dropped: the input stays whole, with the reason, and can be replayed. What it said when it was understood is taken back."""
     code, severity, words = _code(understood, error), "E", reason(error)
     if understood.accept_quarantined and code == "AE":
@@ -136,7 +160,7 @@ def _quarantine(writer: Writer, row: Input, understood: Understood, error: Gatew
     number = store_input(writer, replace(row, state="quarantined", answer=answer, error=words, location=error.location))
     if told:
         writer.put_statements(number, {})
-        _refold(writer, set(told), now, configuration)
+        _refold(writer, set(told), now, configuration, folds)
     return Outcome(number, "quarantined", answer, error=error)
 
 
@@ -156,7 +180,10 @@ def reason(error: GatewayError) -> str:
     return " ".join(f"{part.rstrip('.')}." for part in (error.message, error.advice) if part)
 
 
-def _refold(writer: Writer, partitions: Iterable[int], now: int, configuration: Configuration) -> None:
+def _refold(writer: Writer, partitions: Iterable[int], now: int, configuration: Configuration, folds: set[int] | None = None) -> None:
+    if folds is not None:
+        folds.update(partitions)
+        return
     for partition in sorted(partitions):
         refold(writer, partition, now, configuration)
 

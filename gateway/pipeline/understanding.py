@@ -13,7 +13,7 @@ from gateway.errors import Forbidden, GatewayError, Malformed
 from gateway.fhir.parsing import parse, parse_json
 from gateway.mappings.decisions import translate_decision
 from gateway.mappings.feeds.profile import FeedProfile, match, of_fhir
-from gateway.mappings.fhir.translate import translate_bundle
+from gateway.mappings.fhir.translate import IMPORT, translate_bundle
 from gateway.mappings.fhir.writes import translate_write
 from gateway.mappings.hl7v2.translate import translate
 from gateway.mappings.openings import translate_opening
@@ -170,7 +170,7 @@ def _fhir(received: Received, now: int, configuration: Configuration) -> Underst
         event="",
         translate=lambda: Translation(heading=None, statements=()),  # type: ignore[arg-type]  # replaced below
         acknowledge=_no_acknowledgement,
-        repeatable=False,
+        repeatable=about.get("method") == IMPORT,
     )
     try:
         body = {} if about.get("method") == "DELETE" else parse(received.raw)

@@ -7,7 +7,7 @@ a later input that says "Encounter/77" alone still names the same stay. What the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -54,10 +54,11 @@ class Input:
     facility: str
     told: list[Told]
     authorities: Mapping[str, str] = field(default_factory=dict)
+    beside: list[Told] = field(default_factory=list)  # what it refers to and another input tells of: type, id and identifiers alone
     _by_name: dict[str, Told] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for each in self.told:
+        for each in (*self.told, *self.beside):
             if each.container is None:
                 for name in (each.url, f"{each.type}/{each.resource.get('id', '')}"):
                     self._by_name.setdefault(name, each)
@@ -164,8 +165,11 @@ def _assigner(system: str, facility: str, authorities: Mapping[str, str]) -> str
     return keys.escape(next((namespace for namespace, known in authorities.items() if known == system), system))
 
 
-def collect(value: Json, feed: str, facility: str, authorities: Mapping[str, str] | None = None) -> Input:
-    """The resources that an input holds: a Bundle's entries, or one resource by itself, each with what it contains of the shared types."""
+def collect(value: Json, feed: str, facility: str, authorities: Mapping[str, str] | None = None, beside: Iterable[Json] = ()) -> Input:
+    """The resources that an input holds: a Bundle's entries, or one resource by itself, each with what it contains of the shared types.
+
+    `beside`: entries that it refers to, where it is a piece of a larger one (`pieces`).
+    """
     told: list[Told] = []
     if value["resourceType"] == "Bundle":
         for number, entry in enumerate(value.get("entry", [])):
@@ -186,4 +190,5 @@ def collect(value: Json, feed: str, facility: str, authorities: Mapping[str, str
         for number, one in enumerate(each.resource.get("contained", []))
         if one.get("resourceType") in SHARED
     ]
-    return Input(feed, facility, told + inner, authorities or {})
+    referred = [Told(one["resource"], "", str(one.get("fullUrl", ""))) for one in beside]
+    return Input(feed, facility, told + inner, authorities or {}, referred)

@@ -17,6 +17,7 @@ it replaces itself alone. Facts of appointments and the like carry `stay_key`, t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -31,7 +32,11 @@ from gateway.mappings.fhir.stays import stay_facts
 from gateway.mappings.fhir.subjects import encounter_keys, person_keys, subject_keys
 from gateway.records.statements import Fragment, Heading, Identify, Json, Report, Shared, Statement, Translation
 
-TAKEN_BUNDLES = ("message", "transaction", "batch", "collection", "searchset")
+TAKEN_BUNDLES = ("message", "transaction", "batch", "collection", "searchset", "document", "history")
+IMPORT = "IMPORT"
+"""`about["method"]` of what was read from a file: there it is no fault to tell of nobody's care."""
+BESIDE_IT = "beside"
+"""Where `about` keeps, as JSON, the entries that a piece of a Bundle refers to (`pieces.Piece.beside`)."""
 EVENTS = "http://hl7.org/fhir/us/davinci-alerts/CodeSystem/notification-event"
 PARTS = frozenset(
     [
@@ -68,6 +73,8 @@ BESIDE: Mapping[str, Any] = {
     "Consent": "consent",
 }
 _SILENT = ("MessageHeader", "Provenance", "OperationOutcome")
+HELD = frozenset({"Patient", "Encounter", *BESIDE, *PARTS, *SHARED})
+"""Types that become records; any other stays in the inbox."""
 _DAY = 24 * 3600 * 1_000_000
 
 
@@ -82,16 +89,16 @@ class _Context(NamedTuple):
 def translate_bundle(
     value: Json, profile: FeedProfile, received: int, identify: Identify, about: Mapping[str, str] | None = None, *, checked: bool = False
 ) -> Translation:
-    """All that a message, transaction, batch or single resource says. `received` in microseconds UTC; `about` is the inbox row's.
+    """All that a Bundle or a single resource says. `received` in microseconds UTC; `about` is the inbox row's.
 
     Raises Invalid (every issue named), Unsupported or Malformed: the input is then quarantined whole. `checked`: it was validated before.
     """
-    value = without_nulls(value)
+    value, about = without_nulls(value), about or {}
     if not checked:
         validation.check(value)
     header = _header(value)
     facility = profile.name if profile.name != "default" else _sender_of(value, header)
-    given = collect(value, profile.name, facility, profile.authorities)
+    given = collect(value, profile.name, facility, profile.authorities, json.loads(about.get(BESIDE_IT, "[]")))
     heading, late = _heading(value, header, given, profile, facility, received)
     context = _Context(given, profile, identify, heading, heading.event if header else "")
     statements = tuple(_statements(context))
@@ -101,7 +108,7 @@ def translate_bundle(
         if each.type in SHARED
     )
     reports = (*late, *_reports(given))
-    if not statements and not shared:
+    if not statements and not shared and about.get("method") != IMPORT:
         raise Unsupported(
             "Nothing in this input is about a person's care", location=value["resourceType"], advice="Send the Patient and what belongs to it."
         )
@@ -291,9 +298,8 @@ def _recorded(told: Told, context: _Context) -> int:
 
 
 def _reports(given: Input) -> Iterator[Report]:
-    known = {"Patient", "Encounter", *BESIDE, *PARTS, *SHARED, *_SILENT}
     for told in given.told:
-        if told.type not in known:
+        if told.type not in HELD and told.type not in _SILENT:
             yield Report(told.place, "207", "I", f"A {told.type} is kept in the inbox alone.")
         if told.type == "Patient" and not any(identifier_keys(told.resource.get("identifier"), given.facility)):
             yield Report(f"{told.place}.identifier", "101", "W", "No identifier can tell this person apart.")
