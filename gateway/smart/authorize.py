@@ -201,7 +201,7 @@ def _consent(entrance: Entrance, request: HttpRequest, form: forms.Pairs) -> Res
     if asked.needs_patient and not found.people:
         raise Invalid("no client was chosen", location="patient")
     left = {value for name, value in form if name == "scope"}
-    kept = [scope for scope in asked.scopes if scope.text in left or not words.line(scope).may_be_left_out]
+    kept = words.kept(asked.scopes, left)
     if all(scope.text in words.ALWAYS for scope in kept):
         raise asked.refused(AccessDeniedError())
     if asked.launch and not entrance.credentials.grants.use_launch(access.digest(asked.launch)):

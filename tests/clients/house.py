@@ -64,14 +64,14 @@ class Person(Browser):
     def send(self, method: str, path: str, **more: Any) -> httpx.Response:
         return self.http.request(method, path, **more)
 
-    def let_in(self, url: str, patient: str = "", name: str = "ann", without: tuple[str, ...] = ()) -> str:
-        """Follows an app's link, logs in, chooses a client where that is asked, allows; where the browser is sent back to."""
+    def let_in(self, url: str, patient: str = "", name: str = "ann", without: tuple[str, ...] = (), parts: tuple[str, ...] = ()) -> str:
+        """Follows an app's link, logs in, chooses a client where that is asked, allows (and marks `parts`); where the browser is sent back to."""
         page = self.send("GET", url)
         if 'action="/oauth/login"' in page.text:
             page = self.log_in(page, name)
         if 'action="/oauth/choose"' in page.text:
             page = self.submit(page, "/oauth/choose", patient=patient)
-        answer = self.allow(page, without)
+        answer = self.allow(page, without, parts)
         assert answer.is_redirect, answer.text
         return str(answer.headers["location"])
 

@@ -127,7 +127,16 @@ class App:
         return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
     def code(
-        self, id: str, scope: str, *, patient: str = "", method: str = "GET", name: str = "ann", without: tuple[str, ...] = (), **more: str
+        self,
+        id: str,
+        scope: str,
+        *,
+        patient: str = "",
+        method: str = "GET",
+        name: str = "ann",
+        without: tuple[str, ...] = (),
+        parts: tuple[str, ...] = (),
+        **more: str,
     ) -> tuple[Json, str]:
         """Ask for authorization and let the user allow it; what came back, and the verifier."""
         verifier = secrets.token_urlsafe(48)
@@ -149,7 +158,7 @@ class App:
             location = page.headers["location"] if page.is_redirect else f"/oauth/authorize?{urlencode(asked)}"
         else:
             location = f"/oauth/authorize?{urlencode(asked)}"
-        back = person.let_in(location, patient, name, without)
+        back = person.let_in(location, patient, name, without, parts)
         told = {key: values[0] for key, values in parse_qs(urlsplit(back).query).items()}
         assert told["state"] == asked["state"]
         return {**told, "asked_state": asked["state"]}, verifier

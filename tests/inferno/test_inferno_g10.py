@@ -201,6 +201,17 @@ def test_g10_token_revocation(app: App) -> None:
     assert app.refresh(made, made.body["refresh_token"]).status_code in (400, 401)
 
 
+def test_g10_smart_granular_scope_selection(app: App) -> None:
+    """All Conditions and Observations are asked for, and a category of each is allowed."""
+    parts = (f"patient/Condition.rs?category={CATEGORY}|encounter-diagnosis", f"patient/Observation.rs?category={OBSERVED}|laboratory")
+    whole = ("patient/Condition.rs", "patient/Observation.rs")
+    scope = "launch/patient openid fhirUser offline_access patient/Condition.rs patient/Observation.rs patient/Patient.rs"
+    made = app.launched("inf-keys", scope, patient=app.patient, without=whole, parts=parts)
+    assert set(made.body["scope"].split()) == {*(set(scope.split()) - set(whole)), *parts}
+    assert app.get("/fhir/Condition", made.token).json()["total"] == 1
+    assert app.get("/fhir/Observation", made.token).json()["total"] == 0
+
+
 @pytest.mark.parametrize(
     ("type", "category", "count"),
     [

@@ -214,8 +214,8 @@ class Browser:
             page = self.submit(page, "/oauth/choose", patient=patient)
         return page
 
-    def allow(self, page: httpx.Response, without: tuple[str, ...] = ()) -> httpx.Response:
-        kept = [scope for scope in offered(page) if scope not in without]
+    def allow(self, page: httpx.Response, without: tuple[str, ...] = (), parts: tuple[str, ...] = ()) -> httpx.Response:
+        kept = [scope for scope in offered(page) if scope not in without] + list(parts)
         return self.submit(page, "/oauth/consent", decision="allow", scope=kept)
 
     def allow_as(self, name: str, **asked: str) -> httpx.Response:

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.fhir import compartment
 from tests.api.gateway_api import TASK
-from tests.smart.launching import PROBLEM, Town, a_town
+from tests.smart.launching import PROBLEM, Town, a_town, told
 
 ORGANIZATION = {"resourceType": "Organization", "id": "river", "name": "River"}
 
@@ -169,6 +169,42 @@ def test_version_1_and_version_2_open_alike(town: Town, scope: str) -> None:
     mine = token(town, scope)
     assert town.ids("/fhir/Condition", mine) == {"c1", "c2"}
     assert status(town, "/fhir/Condition/c1", mine) == 200
+
+
+DIAGNOSES = "http://terminology.hl7.org/CodeSystem/condition-category|encounter-diagnosis"
+
+
+def allowed(town: Town, scope: str, without: tuple[str, ...], *parts: str) -> dict[str, Any]:
+    """The token answer where the user takes scopes away on the page, and marks others."""
+    browser = town.browser()
+    return dict(town.redeem(told(browser.allow(browser.consent_page(scope=scope), without, parts))["code"]).json())
+
+
+def test_a_user_may_allow_a_part_instead_of_the_whole(town: Town) -> None:
+    for whole in ("patient/Condition.rs", "patient/Condition.read"):
+        part = f"patient/Condition.rs?category={DIAGNOSES}"
+        body = allowed(town, f"launch/patient {whole}", (whole,), part)
+        assert set(body["scope"].split()) == {"launch/patient", part}
+        assert town.ids("/fhir/Condition", body["access_token"]) == {"c2"}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        f"user/Condition.rs?category={DIAGNOSES}",  # of everybody
+        f"patient/Condition.cruds?category={DIAGNOSES}",  # more than reading
+        f"patient/Observation.rs?category={DIAGNOSES}",  # of a type that was not asked for
+        "patient/Condition.rs?category=of-the-forms-own-making",
+    ],
+)
+def test_what_is_no_part_of_what_was_asked_for_is_not_granted(town: Town, part: str) -> None:
+    body = allowed(town, "launch/patient patient/Condition.rs patient/Task.rs", ("patient/Condition.rs",), part)
+    assert set(body["scope"].split()) == {"launch/patient", "patient/Task.rs"}
+
+
+def test_the_whole_is_granted_as_it_was_asked_for_whatever_parts_are_marked(town: Town) -> None:
+    body = allowed(town, "launch/patient patient/Condition.rs", (), f"patient/Condition.rs?category={DIAGNOSES}")
+    assert set(body["scope"].split()) == {"launch/patient", "patient/Condition.rs"}
 
 
 def test_one_letter_opens_no_other(town: Town) -> None:
