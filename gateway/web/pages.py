@@ -228,7 +228,7 @@ async def _launch(services: Services, request: Request, transition_id: str) -> R
 
 @dataclass(frozen=True, slots=True)
 class FeedLine:
-    """A feed on the console: when it was last heard, how silent it has been since, and whether that is an alarm."""
+    """A feed on the console: when it was last heard, how silent it has been since, and whether that is an alarm; and stays that nobody has ended."""
 
     name: str
     hospital: str
@@ -236,6 +236,7 @@ class FeedLine:
     silence: str
     alarm: bool
     usual: str
+    overdue_stays: int
 
 
 def _console(services: Services, state: str, feed: str, before: int | None) -> Page:
@@ -271,11 +272,11 @@ def _message(services: Services, number: int) -> Page:
 def _feed_line(state: FeedState, now: datetime) -> FeedLine:
     """How long nothing has come, to the hour or the day."""
     if state.last is None:
-        return FeedLine(state.name, state.hospital, "never", "", alarm=False, usual="")
+        return FeedLine(state.name, state.hospital, "never", "", alarm=False, usual="", overdue_stays=state.overdue_stays)
     hours = max(0, int((now - moment(state.last)).total_seconds() // 3600))
     silence = f"{hours // 24} days" if hours >= 48 else f"{hours} hours"
     usual = f"{state.day} ({state.usual_day:.0f} usual)"
-    return FeedLine(state.name, state.hospital, _heard(state.last), silence, alarm=state.silent, usual=usual)
+    return FeedLine(state.name, state.hospital, _heard(state.last), silence, alarm=state.silent, usual=usual, overdue_stays=state.overdue_stays)
 
 
 def _heard(at: int) -> str:

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from rich.console import Console
 
 from gateway.errors import Unavailable
+from gateway.mappings.care.feed_flag import FEED
 from gateway.mappings.feeds.profile import FeedProfile
 from gateway.privacy.audit import INPUT, TRANSITION, Disclosure
 from gateway.records.times import microseconds
@@ -117,7 +118,8 @@ class FakeReader:
         return iter(found[: wanted.limit])
 
     def search(self, recipient: str, type: str, **wanted: Any) -> list[Any]:
-        return []
+        """Two stays of Lakeside's that nobody has ended."""
+        return [None, None] if type == "Flag" and wanted["terms"] == [("identifier", [f"{FEED}|lakeside"])] else []
 
     def feeds(self) -> list[str]:
         return sorted({one.feed for one in self.inputs})
@@ -299,6 +301,12 @@ def test_the_console_shows_feeds_their_silence_and_the_quarantine() -> None:
     assert "LK1<" not in quarantine
     assert "gateway messages replay 2" in browser.get("/console/messages/2").text
     assert browser.get("/console/messages/3").status_code == 404
+
+
+def test_the_console_asks_after_stays_that_nobody_has_ended() -> None:
+    text = client([], [message(1)]).get("/console").text
+    assert text.count('<td><strong class="alarm">2</strong></td>') == 1, "lakeside's, and no other feed's"
+    assert "No discharge told" in text
 
 
 def test_a_message_is_shown_segment_by_segment_whatever_its_bytes_are() -> None:
