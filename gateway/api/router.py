@@ -34,7 +34,7 @@ from gateway.api.services import Services
 from gateway.errors import NotFound
 from gateway.fhir import search
 from gateway.fhir.validation import resource_types
-from gateway.operations.checks import Verdict, any_failed
+from gateway.operations.checks import Verdict, any_failed, failed
 from gateway.smart.access import Caller
 
 Endpoint = Callable[..., Awaitable[Response]]
@@ -194,6 +194,10 @@ async def _asked(services: Services, request: Request, *path: str) -> tuple[Call
     return caller, call
 
 
+_READY_SECONDS = 4.0
+"""For how long /readyz is thought about: less than those wait who ask."""
+
+
 def _operations(routes: APIRouter, services: Services) -> None:
     async def transitions(request: Request) -> Response:
         return await _transitions(services, request)
@@ -212,7 +216,10 @@ def _operations(routes: APIRouter, services: Services) -> None:
         return Response(b"ok\n", media_type="text/plain")
 
     async def ready() -> Response:
-        checks = await asyncio.to_thread(services.ready)
+        try:
+            checks = await asyncio.wait_for(asyncio.to_thread(services.ready), _READY_SECONDS)
+        except TimeoutError:
+            checks = [failed("store", "it does not answer in time", "Look at the disk, the locks, or the database server.")]
         told = [f"{each.verdict} {each.name}: {each.words}\n" for each in checks if each.verdict is not Verdict.OK]
         first, status = ("not ready\n", 503) if any_failed(checks) else ("ok\n", 200)
         return Response("".join((first, *told)), status, media_type="text/plain")

@@ -69,6 +69,29 @@ def test_renewed_certificates_are_shown_to_new_connections_and_old_ones_live_on(
         assert not is_let_in(gateway, hospital, "C6")  # not by resuming its session, either
 
 
+def test_a_client_that_names_no_server_is_shown_the_renewed_certificate_too(tmp_path: Path) -> None:
+    """Interface engines connect to addresses: then there is no server_name in their handshake (RFC 6066, 3)."""
+    ours, theirs = Authority("county"), Authority("hospitals")
+    ours.issue(tmp_path / "server", "first")
+    theirs.issue(tmp_path / "hospital", "st-mary")
+    (tmp_path / "clients.pem").write_bytes(ours.pem)
+    nameless = ours.client(tmp_path / "hospital")
+    nameless.check_hostname = False
+    with beside(tmp_path, FEEDS, mllp=TLS) as gateway:
+
+        def is_let_in(control: str) -> bool:
+            try:
+                with closing(nameless.wrap_socket(socket.create_connection(gateway.mllp, timeout=10))) as wire:
+                    return b"MSA|AA" in exchange(wire, control)
+            except (ssl.SSLError, ConnectionError):
+                return False
+
+        assert not is_let_in("C1")
+        (tmp_path / "clients.pem").write_bytes(theirs.pem)
+        gateway.do(gateway.gateway.renew_certificates())
+        assert is_let_in("C2")
+
+
 def test_http_takes_renewed_certificates_too_and_keeps_browsers_to_tls(tmp_path: Path) -> None:
     ours = Authority("county")
     ours.issue(tmp_path / "server", "first", days=5)
