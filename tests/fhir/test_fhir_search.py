@@ -33,6 +33,7 @@ ACCENTED: dict[str, Any] = {
     "address": [{"line": ["Gasse 1"], "city": "Zürich", "postalCode": "8001"}],
     "telecom": [{"system": "phone", "value": "555-0100"}, {"system": "email", "value": "a@example.org"}],
 }
+BARRED: dict[str, Any] = {"resourceType": "Task", "identifier": [{"system": "urn:y", "value": "urn:x|17"}]}
 ESCAPED: dict[str, Any] = {"resourceType": "Task", "identifier": [{"system": "urn:x", "value": "a,b"}]}
 LABELLED: dict[str, Any] = {
     "resourceType": "Flag",
@@ -167,6 +168,9 @@ NOW = 1_795_312_800_000_000  # 2026-11-22T02:00:00Z
         (ESCAPED, "identifier", "a\\,b", True),
         (ESCAPED, "identifier", "urn:x|a\\,b", True),
         (ESCAPED, "identifier", "a,b", False),
+        (BARRED, "identifier", "urn:x|17", False),  # the bar is part of this number
+        (BARRED, "identifier", "urn:x\\|17", True),
+        (BARRED, "identifier", "urn:y|urn:x\\|17", True),
         # what holds for every type
         (LABELLED, "_tag", "http://t|one", True),
         (LABELLED, "_security", "R", True),

@@ -65,9 +65,9 @@ def _indexed(type: str) -> tuple[Parameter, ...]:
 def _terms_of(parameter: Parameter, value: Any) -> Iterator[str]:
     if parameter.kind == "token":
         for system, code in tokens(value):
-            yield code
+            yield _term(None, code)
             if system is not None:
-                yield f"{system}|{code}"
+                yield _term(system, code)
     elif parameter.kind == "reference":
         literal = elements.relative(str(value.get("reference", ""))) if isinstance(value, dict) else ""
         if literal and (not parameter.targets or literal.partition("/")[0] in parameter.targets):
@@ -76,6 +76,12 @@ def _terms_of(parameter: Parameter, value: Any) -> Iterator[str]:
         yield from (plain(one)[:LONGEST] for one in strings(value))
     else:
         yield str(value)
+
+
+def _term(system: str | None, code: str) -> str:
+    """A token as it is indexed. A bar within a code is no separator, and is told from one."""
+    plain_code = code.replace("|", "\\|")
+    return plain_code if system is None else f"{system}|{plain_code}"
 
 
 def lookup(asked: Criterion) -> Lookup | None:
@@ -113,8 +119,8 @@ def _of_tokens(parameter: Parameter, asked: Criterion) -> Lookup | None:
     """A plain code has no system in the index, so one of HL7's own systems may stand for a code without."""
     if not all(code for _, code in asked.asked):
         return None
-    values = [code if system is None else f"{system}|{code}" for system, code in asked.asked]
-    implied = [code for system, code in asked.asked if system is not None and system.startswith(IMPLIED)]
+    values = [_term(system, code) for system, code in asked.asked]
+    implied = [_term(None, code) for system, code in asked.asked if system is not None and system.startswith(IMPLIED)]
     return Lookup(parameter.indexed, (*values, *implied), exact=not implied)
 
 
