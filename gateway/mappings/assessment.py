@@ -338,8 +338,9 @@ def _observations(person: PersonRecord, record: StayRecord, zone: str) -> tuple[
 def _referred_to(person: PersonRecord, record: StayRecord, agencies: Iterable[Agency]) -> tuple[str, ...]:
     """The configured agencies that a standing referral of this stay, or of none, names by id or name; the newest referral's first."""
     known = {word.casefold(): each.id for each in agencies for word in (each.name, each.id) if word}
-    mine = [each for each in person.referrals if each.stay in (None, record.id)]
-    mine = [each for each in mine if each.resource.get("status") not in ("revoked", "entered-in-error")]
+    asked = (*person.referrals, *(each for each in person.care if each.resource["resourceType"] == "ServiceRequest"))
+    standing = (each for each in asked if each.resource.get("status") not in ("revoked", "entered-in-error"))
+    mine = [each for each in standing if each.stay in (None, record.id)]
     mine.sort(key=lambda each: int(cast(int, each.facts.get("recorded") or 0)), reverse=True)
     receivers = (str(word).casefold() for each in mine for word in cast(Any, each.facts.get("receivers") or ()))
     return tuple(dict.fromkeys(known[word] for word in receivers if word in known))

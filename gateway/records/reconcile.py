@@ -7,6 +7,7 @@ same records: order of arrival cannot matter, because it is not among what is gi
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.fhir.references import place
@@ -104,11 +105,12 @@ def _record(person: Person, owned: dict[str, list[Said]], shared: dict[str, Json
     folded += [stay for key, stay in sorted(person.left.items()) if all(key != one.key for one in folded)]
     stays = tuple(_stay(stay, reference, identify) for stay in folded)
     mine = {each.key for each in person.said} if owned else set()
+    names = {alias: one for stay, one in zip(folded, stays, strict=True) for alias in stay.aliases} if owned else {}
     groups: dict[str, list[Owned]] = defaultdict(list)
     for name, group in owned.items():
         if any(each.key in mine for each in group):
             kind = group[0].statement.kind
-            groups[kind].extend(_owned(name, group, reference, stays, identify))
+            groups[kind].extend(_owned(name, group, reference, stays, names, identify))
     return PersonRecord(
         id=patient_id,
         patient=_patient(about, person, patient_id, identify),
@@ -292,8 +294,10 @@ def _standing(said: list[Said]) -> list[Fragment]:
     return [fragment for _, fragment in parts(said)]
 
 
-def _owned(name: str, group: list[Said], patient: str, stays: tuple[StayRecord, ...], identify: Identify) -> list[Owned]:
-    """One subject beside the stays: its resource as folded, or for claims and decisions each statement by itself."""
+def _owned(
+    name: str, group: list[Said], patient: str, stays: tuple[StayRecord, ...], names: Mapping[str, StayRecord], identify: Identify
+) -> list[Owned]:
+    """One subject beside the stays: its resource as folded, or for claims and decisions each statement by itself. `names`: all names of stays."""
     kind = group[0].statement.kind
     if kind in ("claim", "decision"):
         return [Owned(dict(each.statement.own or {}), (each.source,), dict(each.statement.facts)) for each in group]
@@ -308,7 +312,7 @@ def _owned(name: str, group: list[Said], patient: str, stays: tuple[StayRecord, 
     facts["moved"] = _moved(group)
     resource_type = str(resource.get("resourceType") or TYPE_OF[kind])
     resource = complete({**resource, "resourceType": resource_type, "id": identify(resource_type, name.partition("|")[2])})
-    stay = next((each for each in stays if _names(facts, each)), None)
+    stay = next((each for each in stays if _names(facts, each)), None) or names.get(str(facts.get("stay_key", "")))
     placed = place(resource, patient, f"Encounter/{stay.id}" if stay else None)
     return [Owned(placed, _sources(group), facts, stay.id if stay else None, bool(facts.get("part2") or (stay and stay.part2)))]
 

@@ -12,6 +12,7 @@ from gateway.records.times import instant
 
 VISIT = "urn:gateway:visit:"
 ACCOUNT = "urn:gateway:account:"
+OWN_ID = "urn:gateway:feed:"
 _ONLY = "as the only one open"
 NOT_INPATIENT = {"AMB", "EMER", "OBSENC", "HH", "VR", "PRENC", "FLD", "SS"}
 
@@ -19,13 +20,16 @@ NOT_INPATIENT = {"AMB", "EMER", "OBSENC", "HH", "VR", "PRENC", "FLD", "SS"}
 def fold_stays(said: list[Said]) -> list[Stay]:
     """The stays of one person, in the order in which they were first heard of; last those that were joined into another, entered in error.
 
+    What an EHR says of a part of a stay names the stay by the EHR's own id alone. It is placed when all others are: it may be older than the word
+    that gives the stay its number, and a stay is not to have another name, and another transition, because its diagnosis came first.
+
     A statement that joins or renumbers (`facts["stays"]`: pairs of the number that stands and the one that gives way) makes the two numbers
     one from then on: later statements under either are about the same stay.
     """
     stays: list[Stay] = []
     left: list[Stay] = []
     same: dict[str, tuple[str, ...]] = {}
-    for each in said:
+    for each in sorted(said, key=_is_part):
         statement = each.statement
         if statement.kind == "merge":
             for standing, former in statement.facts.get("stays") or ():
@@ -38,7 +42,15 @@ def fold_stays(said: list[Said]) -> list[Stay]:
                 each = each._replace(source=replace(each.source, taken=taken))
             stay.said.append(each)
             apply(stay, each)
+            if _is_part(each):
+                stay.said.sort(key=lambda told: told.key)
     return [*stays, *left] if left else stays
+
+
+def _is_part(said: Said) -> bool:
+    """Whether it is about a part of a stay, which it names by its sender's own id."""
+    statement = said.statement
+    return statement.facts.get("effect") == "none" and bool(statement.keys) and all(key.startswith(OWN_ID) for key in statement.keys)
 
 
 def _also_named(statement: Statement, same: dict[str, tuple[str, ...]]) -> Statement:

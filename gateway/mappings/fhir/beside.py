@@ -89,6 +89,20 @@ def _people(told: Told, given: Input) -> list[str]:
     return found
 
 
+def request_facts(told: Told, given: Input) -> dict[str, object]:
+    """Whom a ServiceRequest asks (`performer`), by every name and number that it or the input has for them: {"receivers"}, as a referral's."""
+    found: dict[str, None] = {}
+    for reference in told.resource.get("performer", []):
+        target = given.resolve(reference, told.resource, base_of(told))
+        resource: Json = target.told.resource if target is not None and target.told is not None else {}
+        identifiers = [reference.get("identifier"), *resource.get("identifier", [])]
+        numbers = [one.get("value") for one in identifiers if isinstance(one, dict)]
+        own = str(reference.get("reference", "")).partition("/_history/")[0].rpartition("/")[2]
+        name = resource.get("name")
+        found.update(dict.fromkeys(str(one) for one in (reference.get("display"), name if isinstance(name, str) else "", *numbers, own) if one))
+    return {"receivers": list(found)} if found else {}
+
+
 def contact_facts(communication: Json, by: str) -> Mapping[str, Any]:
     """A Communication as a try to reach the client: {"means", "reached", "agency"}; when, the resource itself says (`sent`).
 

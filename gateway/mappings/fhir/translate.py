@@ -249,11 +249,15 @@ def _stay(told: Told, parts: list[Told], context: _Context) -> Statement:
 def _beside(told: Told, context: _Context) -> Statement:
     own = without_place(content(told, context.given, context.identify))
     facts: dict[str, Any] = {}
+    if BESIDE[told.type] == "care":
+        own["meta"] = {**own.get("meta", {}), "source": told.resource.get("meta", {}).get("source") or f"urn:gateway:feed:{context.profile.name}"}
     if told.type == "Appointment":
         own, by_default = beside.with_end(own)
         facts = dict(beside.appointment_facts(told, context.given, context.profile))
         if by_default:
             facts["default_end"] = True
+    elif told.type == "ServiceRequest":
+        facts = beside.request_facts(told, context.given)
     elif told.type == "Communication":
         facts = dict(beside.contact_facts(told.resource, ""))
     encounter = encounter_keys(told, context.given)
