@@ -27,9 +27,11 @@ _UNSCHEDULED = ("proposed", "cancelled", "waitlist")
 
 
 def broken(resource: Json) -> list[Issue]:
-    """The rules that a resource breaks. It has R4's shape (`validation`)."""
+    """The rules that a resource breaks. But for members that are null, it has R4's shape (`validation`)."""
     kind = resource["resourceType"]
     found = [issue for place, name, value in _nodes(kind, resource) for issue in _of_any(place, name, value)]
+    if found:
+        return found
     found += _contained(resource)
     found += _targets(resource)
     found += _counts(resource)

@@ -62,7 +62,7 @@ def check_written(resource: Json) -> None:
 
 def written_issues(resource: Json) -> list[Issue]:
     """What is wrong with a resource that a client would write; [] when it is R4 and breaks none of its rules."""
-    return issues(resource) or invariants.broken(resource)
+    return issues(elements.without_nulls(resource)) or invariants.broken(resource)
 
 
 def issues(resource: Json) -> list[Issue]:

@@ -46,6 +46,7 @@ BREAKS: list[tuple[Json, Json, str]] = [
     (APPOINTMENT, {"serviceType": []}, "Appointment.serviceType"),
     (APPOINTMENT, {"serviceType": [{}]}, "Appointment.serviceType[0]"),
     (APPOINTMENT, {"serviceType": [{"text": "x", "coding": None}]}, "Appointment.serviceType[0].coding"),
+    (APPOINTMENT, {"contained": [{"resourceType": "Basic", "id": "c", "code": {"text": "x"}, "subject": None}]}, "Appointment.contained[0].subject"),
     (APPOINTMENT, {"contained": [{"resourceType": "Patient", "id": "c"}]}, "Appointment.contained[0]"),
     (APPOINTMENT, {"minutesDuration": True}, "Appointment.minutesDuration"),
     (APPOINTMENT, {"minutesDuration": "45"}, "Appointment.minutesDuration"),
@@ -99,3 +100,9 @@ def test_another_validator_says_the_same() -> None:
 def test_an_end_may_be_left_to_us() -> None:
     """DOMAIN, "SIU status": the end is the duration's, else the policy's."""
     assert validation.written_issues(changed(APPOINTMENT, {"end": None})) == []
+
+
+@pytest.mark.parametrize("name", ["contained", "participant", "extension", "status", "meta", "identifier"])
+def test_a_null_is_told_wherever_it_stands(name: str) -> None:
+    found = validation.written_issues({**APPOINTMENT, name: None})
+    assert f"Appointment.{name}" in [each.location for each in found]
