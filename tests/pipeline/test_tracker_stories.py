@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -562,3 +563,26 @@ def test_what_is_expected_anew_is_asked_with_a_task_of_its_own() -> None:
         with store.reading() as reader:
             tasks = [orjson.loads(each.body) for each in reader.search("river", "Task") if each.body is not None]
     assert sorted(task["status"] for task in tasks) == ["cancelled", "requested"]
+
+
+def told_at(each: bytes | Received) -> int:
+    """When a message says that it was sent."""
+    if isinstance(each, Received):
+        return moment_of(orjson.loads(each.raw)["timestamp"])
+    stamped = each.partition(b"\rEVN||")[2][:14] or each.split(b"|")[6]
+    return microseconds(datetime.strptime(stamped.decode(), "%Y%m%d%H%M%S").replace(tzinfo=ZoneInfo("America/Chicago")))
+
+
+@pytest.mark.parametrize("name", list(STORIES)[::5])
+def test_a_story_that_was_lived_through_is_what_a_rebuild_makes_of_it(name: str) -> None:
+    """Each message at its own time, and every client looked at whenever due: the policy's own decisions are among the inputs by then."""
+    story = STORIES[name]
+    end = moment_of(story.as_of)
+    with memory_folder() as folder, store_since("2026-03-01T12:00:00-06:00", folder) as store:
+        for each in sorted(story.sent, key=told_at):
+            wake(store, told_at(each), TOLD)
+            tell(store, (each,), told_at(each))
+        wake(store, end, TOLD)
+        lived = state(store, TOLD)
+        rebuild(store, TOLD, end)
+        assert state(store, TOLD) == lived
