@@ -31,7 +31,7 @@ def adt(event: str, when: str, discharged: str = "") -> bytes:
 
 
 def notification(event: str, status: str, when: str, **encounter: Any) -> bytes:
-    """A Da Vinci notification whose Encounter was updated at `when` ("20T14:10:00", -06:00); the Encounter names the client by a logical reference."""
+    """A Da Vinci notification whose Encounter was updated at `when` ("20T14:10:00", -06:00), and names the client by a logical reference."""
     stay = {
         "resourceType": "Encounter",
         "id": "e",
