@@ -180,7 +180,7 @@ def prepare(services: Services, caller: Caller, look: View, write: Write, aim: A
         raise Forbidden("The access token's scope does not reach this resource", location=type)
     current = aim.current.resource if aim.current is not None else {}
     if type == "Task":
-        _check_task(caller, body, current, names_a_version(call))
+        _check_task(caller, call, body, current)
     elif aim.current is not None:
         about["key"] = _own_key(caller, type, current)
         if patient_of(body) != patient_of(current):
@@ -240,13 +240,15 @@ def _links(body: Json) -> set[str]:
     return found
 
 
-def _check_task(caller: Caller, body: Json, current: Json, stated: bool) -> None:
+def _check_task(caller: Caller, call: Call, body: Json, current: Json) -> None:
     """An agency writes its own Task; to take one on, it must say which version it saw: two must not both believe that they have the client."""
     owner = elements.relative(str(current.get("owner", {}).get("reference", "")))
     if caller.role == "agency" and owner != f"Organization/{caller.organization}":
         raise Forbidden("This Task is not the caller's to answer", location="Task.owner")
     claims = current.get("status") == "requested" and body.get("status") == "accepted"
-    if claims and not stated:
+    if claims and not names_a_version(call):
+        if call.header("if-match"):
+            raise Malformed("To accept a Task, name the version that was read: any is none", location="If-Match")
         raise Conflict("To accept a Task, say which version was read", location="If-Match", advice='Send If-Match: W/"version".')
     check_claim(body, current)
 

@@ -54,7 +54,8 @@ def test_if_match_is_honoured_by_every_change(gateway: Bench, method: str, state
 
 def test_any_version_is_no_version_that_was_read(gateway: Bench) -> None:
     accepted = {**TASK, "status": "accepted"}
-    assert gateway.as_("river", "PUT", "/fhir/Task/t1", json=accepted, headers={"If-Match": "*"}).status_code == 412
+    assert gateway.as_("river", "PUT", "/fhir/Task/t1", json=accepted, headers={"If-Match": "*"}).status_code == 400
+    assert not gateway.taken
 
 
 def test_if_none_match_star_wants_there_to_be_none(gateway: Bench) -> None:
