@@ -29,6 +29,8 @@ ENTRIES = 500
 """Entries of a Bundle from which on it becomes several inputs."""
 LINES = 1000
 """Lines that are looked through for what is one person's."""
+BYTES = 4 * 1024 * 1024
+"""Bytes of lines or messages after which a group is closed, however few they are: they are held in memory several times while they are taken."""
 GROUP = 5000
 """Resources of one transaction, at most a Bundle's piece more."""
 MESSAGES = 32
@@ -48,19 +50,21 @@ def groups(documents: Iterable[Document], feed: str) -> Iterator[list[Sent]]:
     """The inputs that documents of one file become, in the groups in which they are taken."""
     lines: list[tuple[int, bytes, Json]] = []
     messages: list[Sent] = []
+    size = 0
     for one in documents:
+        size += len(one.raw)
         if one.kind == "hl7v2":
             messages.append(Sent(imported("hl7v2", one.raw, feed), f"message {one.line}", Counter({"message": 1})))
-            if len(messages) >= MESSAGES:
+            if len(messages) >= MESSAGES or size >= BYTES:
                 yield messages
-                messages = []
+                messages, size = [], 0
             continue
         value = _object(one.raw)
         if one.line and value is not None and value.get("resourceType") != "Bundle":
             lines.append((one.line, one.raw, value))
-            if len(lines) >= LINES:
+            if len(lines) >= LINES or size >= BYTES:
                 yield by_person(lines, feed)
-                lines = []
+                lines, size = [], 0
         else:
             yield from _bundle(one, value, feed)
     if lines:
