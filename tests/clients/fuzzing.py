@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import HypothesisDeprecationWarning
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
@@ -35,6 +37,8 @@ class Fuzzer:
         """`change` is made to the description before it is used."""
         self.home, self.session, self.sent = home, requests.Session(), Counter[str]()
         self.session.trust_env = False
+        for partner in (home.river, home.coordinator, home.town.hospital):
+            partner.token = home.lasting_token(str(partner.id))
         self.statuses: Counter[int] = Counter()
         described = self.session.get(f"{home.url}/openapi.json", timeout=30).json()
         self.operations = [each.ok() for each in schemathesis.openapi.from_dict(change(described)).get_all_operations()]
@@ -62,7 +66,9 @@ class Fuzzer:
             self.statuses[answer.status_code] += 1
             case.validate_response(answer, checks=CHECKS)
 
-        send()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", HypothesisDeprecationWarning)  # of chance in the gateway's thread, which is none of the strategies'
+            send()
 
     def _make_sense(self, case: Any, sense: Any) -> None:
         """Ids that there are, and bodies that are nearly right."""

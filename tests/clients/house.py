@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from gateway.pipeline.own import put_own_resources
-from gateway.smart import clients, users
-from tests.attacks_privacy.town import Client, Partner, Town, town
+from gateway.smart import access, clients, users
+from gateway.store.interface import TokenRow
+from tests.attacks_privacy.town import CLIENTS, Client, Partner, Town, town
 from tests.smart.launching import PASSWORD, Browser
 
 PEOPLE = ("Ash", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Gum")
@@ -50,9 +50,11 @@ class House:
         store = self.gateway.store.credentials
         clients.register(store, id=id, redirect_uris=(CALLBACK,), scope=APP_SCOPE, now=time.time(), **about)
 
-    def tomorrow(self) -> str:
-        """A moment of the care clock's next day."""
-        return (self.town.at + timedelta(days=1)).isoformat()
+    def lasting_token(self, client: str, seconds: int = 3600) -> str:
+        """A backend client's token that outlives the five minutes of those that it gets itself."""
+        text, now = access.new_token(), int(time.time())
+        self.gateway.store.credentials.add_token(TokenRow(access.digest(text), client, CLIENTS[client][2], now + seconds, now - 301))
+        return text
 
 
 class Person(Browser):

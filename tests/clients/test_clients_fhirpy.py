@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 import warnings
 from typing import Any
 
 import pytest
 
-from gateway.smart import access
-from gateway.store.interface import TokenRow
 from tests.attacks_privacy.town import Json, booking
 from tests.clients.house import PEOPLE, House
 
@@ -120,9 +116,7 @@ def test_counting_sends_a_parameter_that_r4_has_not(home: House) -> None:
 
 
 def test_an_expired_token_is_told_as_such(home: House) -> None:
-    text = secrets.token_urlsafe(32)
-    now = int(time.time())
-    home.gateway.store.credentials.add_token(TokenRow(access.digest(text), "river-cmhc", "system/*.rs", now - 1, now - 301))
+    text = home.lasting_token("river-cmhc", seconds=-1)
     with pytest.raises(AuthorizationError, match="OperationOutcome"):
         SyncFHIRClient(home.fhir, authorization=f"Bearer {text}").resources("Patient").fetch()
 
