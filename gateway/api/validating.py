@@ -15,6 +15,8 @@ from fastapi import HTTPException
 
 from gateway.api.access import view
 from gateway.api.answers import Answer, FhirResponse
+from gateway.api.body_cost import check_elements
+from gateway.api.bundles import FEEDERS
 from gateway.api.capabilities import EVERY, Offer, Operation
 from gateway.api.grants import grant
 from gateway.api.preparing import aim, asked, prepare
@@ -57,9 +59,11 @@ async def validate(services: Services, caller: Caller, call: Call) -> Answer:
         raise Malformed(
             "There is no resource to validate", location="Parameters.parameter", advice="Send it as the body, or as the parameter resource."
         )
+    if caller.role not in FEEDERS:  # whose Bundles are large
+        check_elements(wanted.resource)
     found = _of_address(wanted.resource, type, id) or await asyncio.to_thread(_checked, services, wanted)
     if wanted.mode in _METHODS and not any(each.severity == "error" for each in found):
-        found += _as_a_write(services, caller, call, wanted)
+        found += await asyncio.to_thread(_as_a_write, services, caller, call, wanted)
     return FhirResponse(outcome(found or [Issue("informational", "Nothing is wrong with it.", severity="information")]))
 
 

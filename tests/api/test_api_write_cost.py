@@ -52,6 +52,13 @@ def test_a_patch_of_too_many_elements_is_refused_and_so_is_one_that_makes_them(g
     assert gateway.as_("greedy", "PATCH", path, json=copies, headers=headers).status_code == 413
 
 
+@pytest.mark.parametrize(("who", "status"), [("greedy", 413), ("hospital", 200)])
+def test_only_a_feeds_client_has_a_large_body_validated(gateway: Bench, who: str, status: int) -> None:
+    """A hospital's transaction may have thousands of entries, and may be validated before it is sent."""
+    gateway.serve(limits=gateway.services.limits.__class__())
+    assert gateway.as_(who, "POST", "/fhir/Communication/$validate", json={**COMMUNICATION, "note": MANY}).status_code == status
+
+
 def test_a_long_document_is_one_element(gateway: Bench) -> None:
     attached = {"payload": [{"contentAttachment": {"contentType": "text/plain", "data": "QUJD" * 100_000}}]}
     assert gateway.as_("greedy", "POST", "/fhir/Communication", json={**COMMUNICATION, **attached}).status_code == 201
