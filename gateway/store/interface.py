@@ -21,6 +21,8 @@ from typing import Literal, NamedTuple, Protocol, Unpack
 
 from gateway.errors import Unavailable
 from gateway.store.app_grants import Grants
+from gateway.store.clients import ClientRow as ClientRow  # with the rest of the interface, for whoever is given a store
+from gateway.store.clients import TokenRow as TokenRow
 from gateway.store.exports import Exports
 from gateway.store.invitations import Invitations
 from gateway.store.signing_keys import SigningKeys
@@ -333,41 +335,6 @@ class Reader(Protocol):
 
         `at_most`: nothing is counted further, so that the cost does not grow with what is stored.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class ClientRow:
-    """A SMART client as registered."""
-
-    id: str
-    role: str  # "agency" | "hospital" | "coordinator" | "operator"; "app": it acts for people alone
-    organization: str  # agency id, or hospital; "" for none
-    scopes: str  # space-separated
-    jwks: str = ""  # JSON Web Key Set, inline
-    jwks_url: str = ""
-    feeds: tuple[str, ...] = ()
-    created: int = 0
-    revoked: int | None = None
-    name: str = ""  # as people are shown it
-    redirect_uris: tuple[str, ...] = ()  # of an app that people log in to
-    launch_url: str = ""  # where it is launched from here
-    secret: str = ""  # SHA-256, hexadecimal; "" for one that has none
-
-    @property
-    def is_public(self) -> bool:
-        """Whether it has nothing to prove itself by."""
-        return not (self.jwks or self.jwks_url or self.secret)
-
-
-class TokenRow(NamedTuple):
-    """An access token, known by its SHA-256 alone."""
-
-    digest: bytes
-    client: str
-    scopes: str
-    expires: int  # seconds, wall clock
-    issued: int
-    grant: str = ""  # the id of the grant that it was given for; "" where a client acts for itself
 
 
 class Credentials(Protocol):
