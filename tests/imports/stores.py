@@ -14,7 +14,7 @@ from gateway.adapters.files.taking import Tally, take_files
 from gateway.pipeline.configuration import Configuration
 from gateway.settings import load
 from gateway.store.interface import ALL, Filter, Store
-from gateway.stores import configuration_of, open_store
+from gateway.stores import configuration_of, ensure_own_resources, open_store
 
 Json = dict[str, Any]
 NOW = 1_795_312_800_000_000  # 2026-11-22T02:00:00Z
@@ -40,6 +40,7 @@ def county(directory: Path) -> Iterator[tuple[Store, Configuration]]:
     settings = load(directory / "gateway.toml")
     store = open_store(settings, directory)
     try:
+        ensure_own_resources(store, settings, 1)
         yield store, configuration_of(settings, store)
     finally:
         store.close()
