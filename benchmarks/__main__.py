@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 
-from benchmarks import api, assess, journey, measure, reader, store, translate, validate, writer
+from benchmarks import api, assess, imports, journey, measure, reader, store, translate, validate, writer
 
 
 def main() -> None:
@@ -22,6 +22,7 @@ def main() -> None:
     store.main()
     measure.main()
     api.main()
+    imports.main()
 
 
 if __name__ == "__main__":
