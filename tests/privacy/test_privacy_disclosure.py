@@ -59,7 +59,7 @@ def views(record: PersonRecord, agency: str = "river-cmhc", visible: frozenset[s
     for stay in shown.person.stays:
         who = assessment.client(shown.basis)
         assessed = assessment.stay(shown.basis, stay, who, (), frozenset())
-        given_ = replace(transition(shown.person, stay), stay=assessed, follow_ups=assessment.follow_ups(shown.basis))
+        given_ = transition(shown.person, stay)._replace(stay=assessed, follow_ups=assessment.follow_ups(shown.basis))
         derived += derive(shown.person, stay, given_, replace(CONTEXT, recipient=agency))
         bodies.append(transition_json(given_, shown.person, recipient=agency))
     return shown, resources_of(shown.person), [*derived, *bodies]
