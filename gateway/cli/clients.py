@@ -54,7 +54,7 @@ def add(
 ) -> None:
     """Register a client. Its keys are public ones: the private key never leaves its owner.
 
-    One with --redirect-uri is an app that people log in to: without --organization it is everybody's, and works for its users alone.
+    An app that people log in to has a redirect URI. Without an organization it is everybody's, and works for its users alone.
     """
     from gateway.cli.files import read_text
     from gateway.cli.subscriptions import allow_endpoints, check_endpoints
