@@ -67,7 +67,7 @@ def commands(page: str, port: int) -> str:
 def test_every_command_of_the_page_works(folder: tuple[Path, int], page: str) -> None:
     place, port = folder
     script = commands(page, port)
-    done = subprocess.run(["bash", "-c", script], cwd=place, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["bash", "-c", script], cwd=place, capture_output=True, text=True, timeout=300)
     told = done.stdout + done.stderr
     assert "Traceback" not in told
     assert "not found" not in done.stderr
