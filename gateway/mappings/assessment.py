@@ -6,33 +6,18 @@ Nothing is decided here: whether a stay is psychiatric, an appointment is follow
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from operator import itemgetter
 from typing import Any, cast
 
-from gateway.records.record import Owned, PersonRecord, Source, StayRecord, TakenBack, Whereabouts
+from gateway.mappings.evidence import codes, evidence, moment_or_none
+from gateway.records.record import PersonRecord, Source, StayRecord, TakenBack, Whereabouts
 from gateway.records.statements import Json
 from gateway.records.times import instant, moment
 from transitions import model
 from transitions.closing import INPATIENT
 from transitions.dispositions import by_code
 from transitions.policy import Agency
-
-AMBULATORY = {"AMB", "VR", "HH"}
-_NO_TRY = {"preparation", "on-hold", "entered-in-error", "unknown"}
-_EARLY = 3_600_000_000
-"""Who is registered an hour (microseconds) before the visit has come to it; longer before, the visit is ahead."""
-_PLANNED_START = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.plannedStartDate"
-_ENCOUNTER_AS_APPOINTMENT = {
-    "planned": "booked",
-    "arrived": "arrived",
-    "triaged": "arrived",
-    "in-progress": "fulfilled",
-    "onleave": "fulfilled",
-    "finished": "fulfilled",
-    "cancelled": "cancelled",
-    "entered-in-error": "entered-in-error",
-}
 
 
 def client(person: PersonRecord) -> model.Client:
@@ -103,16 +88,16 @@ def stay(
         zone=zone,
         state=cast(Any, course.state),
         first_seen=moment(course.first_seen, zone),
-        admitted=_moment(course.admitted, zone),
-        discharged=_moment(course.discharged, zone),
-        discharge_recorded=_moment(course.discharge_recorded, zone),
-        disposition_recorded=_moment(course.disposition_recorded, zone),
-        discharge_cancelled=_moment(course.discharge_cancelled, zone),
-        error_recorded=_moment(course.error_recorded, zone),
-        expected_discharge=_moment(course.expected_discharge, zone),
-        pending_since=_moment(course.pending_since, zone),
-        expectation_recorded=_moment(course.expectation_recorded, zone),
-        expectation_withdrawn=_moment(course.expectation_withdrawn, zone),
+        admitted=moment_or_none(course.admitted, zone),
+        discharged=moment_or_none(course.discharged, zone),
+        discharge_recorded=moment_or_none(course.discharge_recorded, zone),
+        disposition_recorded=moment_or_none(course.disposition_recorded, zone),
+        discharge_cancelled=moment_or_none(course.discharge_cancelled, zone),
+        error_recorded=moment_or_none(course.error_recorded, zone),
+        expected_discharge=moment_or_none(course.expected_discharge, zone),
+        pending_since=moment_or_none(course.pending_since, zone),
+        expectation_recorded=moment_or_none(course.expectation_recorded, zone),
+        expectation_withdrawn=moment_or_none(course.expectation_withdrawn, zone),
         taken_back=tuple(_taken_back(each, zone) for each in course.taken_back),
         ever_inpatient=course.ever_inpatient,
         ended_as_outpatient=course.ended_as_outpatient,
@@ -133,7 +118,7 @@ def stay(
         discharge_evidence=evidence(course.discharge_sources),
         expectation_evidence=evidence(course.expectation_sources),
         uncertain=(model.Evidence(course.uncertain),) if course.uncertain else (),
-        uncertain_since=_moment(course.uncertain_since, zone),
+        uncertain_since=moment_or_none(course.uncertain_since, zone),
         tie=course.tie,
     )
 
@@ -151,7 +136,7 @@ def visit(record: StayRecord, psychiatric: model.Answer, tracked: bool) -> model
         visit_class="PRENC" if course.state == "planned" else visit_class,
         hospital=str(record.facts.get("hospital") or record.facts.get("facility") or ""),
         admitted=moment(begun, zone),
-        discharged=_moment(course.discharged, zone),
+        discharged=moment_or_none(course.discharged, zone),
         cancelled=course.state in ("admission-cancelled", "entered-in-error"),
         psychiatric=psychiatric,
         tracked=tracked,
@@ -160,126 +145,6 @@ def visit(record: StayRecord, psychiatric: model.Answer, tracked: bool) -> model
         discharge_cancelled=course.discharge_cancelled is not None,
         hospice=_fate(record) == "hospice",
     )
-
-
-def follow_ups(person: PersonRecord) -> tuple[model.FollowUp, ...]:
-    """Appointments, and ambulatory visits that simply happened."""
-    return (*(_appointment(each) for each in person.appointments), *(_ambulatory(each) for each in person.stays if _is_ambulatory(each)))
-
-
-def contacts(person: PersonRecord) -> tuple[model.Contact, ...]:
-    """Tries to reach the client; what was only prepared, or written down in error, is none."""
-    return tuple(
-        model.Contact(
-            reference=f"Communication/{each.resource['id']}",
-            at=moment(instant(each.resource.get("sent")) or int(cast(int, each.facts.get("recorded") or 0))),
-            means=str(each.facts.get("means") or ""),
-            reached=bool(each.facts.get("reached", each.resource.get("status") == "completed")),
-            by=str(each.facts.get("agency") or ""),
-            evidence=evidence(each.sources),
-        )
-        for each in person.contacts
-        if each.resource.get("status") not in _NO_TRY
-    )
-
-
-def codes(facts: Iterable[Any]) -> tuple[model.Code, ...]:
-    """Diagnosis facts as codes."""
-    return tuple(
-        model.Code(str(each.get("text") or ""), str(each.get("code") or ""), str(each.get("system") or ""), bool(each.get("principal")))
-        for each in facts
-    )
-
-
-def evidence(sources: Iterable[Source], why: str = "") -> tuple[model.Evidence, ...]:
-    """Inbox messages as evidence; one that was sent again tells nothing new."""
-    told = (
-        model.Evidence(
-            f"{why + ': ' if why else ''}{each.event or 'record'} from {each.sender}"
-            + (f", control ID {each.control_id}" if each.control_id else "")
-            + (f", taken for this stay {each.taken}, not by a visit number" if each.taken else ""),
-            f"message {each.name}",
-        )
-        for each in sources
-    )
-    return tuple(dict.fromkeys(told))
-
-
-def _appointment(owned: Owned) -> model.FollowUp:
-    resource, facts = owned.resource, owned.facts
-    zone = str(facts.get("zone") or "UTC")
-    return model.FollowUp(
-        reference=f"Appointment/{resource['id']}",
-        status=str(resource.get("status") or "pending"),
-        recorded=moment(int(cast(int, facts["recorded"])), zone),
-        first_recorded=moment(int(cast(int, facts["first_recorded"])), zone),
-        moved=_moment(cast(Any, facts.get("moved")), zone),
-        start=_moment(instant(resource.get("start"), zone), zone),
-        end=_moment(instant(resource.get("end"), zone), zone),
-        services=codes(cast(Any, facts.get("service") or [])),
-        specialties=codes(cast(Any, facts.get("specialty") or [])),
-        practitioners=tuple(cast(Any, facts.get("practitioner") or ())),
-        place=str(facts.get("place") or ""),
-        place_kind=cast(Any, facts.get("place_kind") or ""),
-        mental_health=cast(Any, facts.get("mental_health")),
-        booked_by=str(facts.get("booked_by") or ""),
-        modality=str(facts.get("walk") or ""),
-        evidence=evidence(owned.sources[-1:]),
-    )
-
-
-def _is_ambulatory(record: StayRecord) -> bool:
-    return record.facts.get("visit_class") in AMBULATORY and not record.course.ever_inpatient
-
-
-def _ambulatory(record: StayRecord) -> model.FollowUp:
-    """A visit that happened, or was registered or planned ahead: that one is booked, and kept only when it is told of again at or after its start."""
-    zone, course, facts = str(record.facts.get("zone") or "UTC"), record.course, record.facts
-    start = _start(record)
-    last = record.sources[-1].recorded
-    status = _ENCOUNTER_AS_APPOINTMENT[str(record.encounter["status"])]
-    if status in ("arrived", "fulfilled") and start is not None and start > last + _EARLY:
-        status = "booked"
-    service = facts.get("service")
-    return model.FollowUp(
-        reference=f"Encounter/{record.id}",
-        status=status,
-        recorded=moment(last, zone),
-        first_recorded=moment(record.sources[0].recorded, zone),
-        start=_moment(start, zone),
-        end=_moment(course.discharged, zone),
-        services=codes([*([{"text": service, "code": service}] if service else []), *_types(record.encounter)]),
-        diagnoses=codes([*(facts.get("diagnoses") or []), *([facts["reason"]] if facts.get("reason") else [])]),
-        practitioners=tuple(_practitioners(record.encounter)),
-        place=str(facts.get("unit") or ""),
-        place_kind=cast(Any, facts.get("unit_kind") or ""),
-        visit_class=str(facts.get("visit_class") or ""),
-        mental_health=True if facts.get("service_kind") == "psychiatric" else None,
-        evidence=evidence(record.sources[-1:]),
-    )
-
-
-def _start(record: StayRecord) -> int | None:
-    """When a visit began, or is to begin; a plan that names no time has none."""
-    course, zone = record.course, str(record.facts.get("zone") or "UTC")
-    if course.admitted is not None or course.state != "planned":
-        return course.admitted if course.admitted is not None else course.first_seen
-    planned = (each.get("valueDateTime") for each in record.encounter.get("extension") or [] if each.get("url") == _PLANNED_START)
-    return instant(next(planned, None) or (record.encounter.get("period") or {}).get("start"), zone)
-
-
-def _practitioners(encounter: Json) -> list[str]:
-    """The names of who took part, as far as they are said: they may tell a profession."""
-    return [str(each["individual"]["display"]) for each in encounter.get("participant") or [] if (each.get("individual") or {}).get("display")]
-
-
-def _types(encounter: Json) -> list[Json]:
-    """Encounter.type: what kind of visit it was, by code or in words."""
-    return [
-        {"text": concept.get("text") or coding.get("display"), "code": coding.get("code"), "system": coding.get("system")}
-        for concept in encounter.get("type") or []
-        for coding in concept.get("coding") or [{}]
-    ]
 
 
 def _claims(person: PersonRecord, record: StayRecord, zone: str) -> tuple[model.Claim, ...]:
@@ -372,7 +237,7 @@ def _organizations(team: Json) -> list[Json]:
 
 
 def _taken_back(told: TakenBack, zone: str) -> model.TakenBack:
-    return model.TakenBack(cast(Any, told.what), moment(told.made, zone), moment(told.at, zone), _moment(told.expected, zone))
+    return model.TakenBack(cast(Any, told.what), moment(told.made, zone), moment(told.at, zone), moment_or_none(told.expected, zone))
 
 
 def _placement(where: Whereabouts, zone: str) -> model.Placement:
@@ -383,10 +248,6 @@ def _placement(where: Whereabouts, zone: str) -> model.Placement:
 
 def _all_parts(person: PersonRecord) -> list[Json]:
     return [*person.related, *(part for record in person.stays for part in record.parts)]
-
-
-def _moment(at: int | None, zone: str) -> datetime | None:
-    return None if at is None else moment(at, zone)
 
 
 def _birth_date(value: Any) -> date | None:

@@ -15,7 +15,7 @@ import orjson
 
 from gateway import __version__
 from gateway.fhir.search import terms
-from gateway.mappings import assessment
+from gateway.mappings import assessment, follow_up
 from gateway.mappings.care.context import CareContext
 from gateway.mappings.care.derive import Derivations, derive
 from gateway.mappings.care.feed_flag import feed_flag
@@ -194,7 +194,7 @@ def _assess(
     for record, stay in zip(person.stays, stays, strict=True):
         answer = psychiatric(stay, policy)[0]
         visits.append(assessment.visit(record, answer, answer != "no" and record.course.ever_inpatient))
-    follow_ups, contacts = assessment.follow_ups(person), assessment.contacts(person)
+    follow_ups, contacts = follow_up.follow_ups(person), follow_up.contacts(person)
     assessed = {}
     for stay in stays:
         if len(visits) > 1:

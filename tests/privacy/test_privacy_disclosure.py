@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.mappings import assessment
+from gateway.mappings import assessment, follow_up
 from gateway.mappings.care.derive import derive
 from gateway.mappings.care.transition_json import transition_json
 from gateway.privacy.audit import audit_event
@@ -59,7 +59,7 @@ def views(record: PersonRecord, agency: str = "river-cmhc", visible: frozenset[s
     for stay in shown.person.stays:
         who = assessment.client(shown.basis)
         assessed = assessment.stay(shown.basis, stay, who, (), frozenset())
-        given_ = transition(shown.person, stay)._replace(stay=assessed, follow_ups=assessment.follow_ups(shown.basis))
+        given_ = transition(shown.person, stay)._replace(stay=assessed, follow_ups=follow_up.follow_ups(shown.basis))
         derived += derive(shown.person, stay, given_, replace(CONTEXT, recipient=agency))
         bodies.append(transition_json(given_, shown.person, recipient=agency))
     return shown, resources_of(shown.person), [*derived, *bodies]
