@@ -310,7 +310,7 @@ class Reader(Protocol):
         """In order of tier, due, id; without the withdrawn."""
 
     def measured(self, first: str, last: str) -> Iterator[Measured]:
-        """What the measure counts of discharges from one day to another, both of them included, in the order of days."""
+        """What the measure counts of discharges from one day to another, both of them included, in the order of days and bodies."""
 
     def transition(self, recipient: str, id: str) -> TransitionRow | None:
         """The row, also if withdrawn (`body` None)."""

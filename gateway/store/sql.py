@@ -140,7 +140,7 @@ SET_TRANSITION = (
 SET_MEASURED = (
     "INSERT INTO measured (transition, day, body) VALUES (?, ?, ?) ON CONFLICT (transition) DO UPDATE SET day = excluded.day, body = excluded.body"
 )
-MEASURED = "SELECT day, body FROM measured WHERE day >= ? AND day <= ? ORDER BY day, transition"
+MEASURED = "SELECT day, body FROM measured WHERE day >= ? AND day <= ? ORDER BY day, body"
 
 ADD_AUDIT = "INSERT INTO audit (recorded, body) VALUES (?, ?)"
 
