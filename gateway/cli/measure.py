@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +11,8 @@ from gateway.cli.options import opened
 
 if TYPE_CHECKING:
     from gateway.records.statements import Identify
-    from gateway.store.interface import Reader
-    from transitions.measure import Case, Measure
+    from gateway.store.interface import Measured, Reader
+    from transitions.measure import Measure
 
 
 def measure_year(year: int, data: Path | None, config: Path | None, *, as_json: bool, fhir: bool, chart: Path | None) -> None:
@@ -24,6 +22,7 @@ def measure_year(year: int, data: Path | None, config: Path | None, *, as_json: 
     """
     from gateway.cli.progress import counting
     from gateway.errors import Usage
+    from gateway.mappings.care.measure_report import case_from
     from gateway.stores import configuration_of
     from transitions.measure import Measure, Rate
 
@@ -32,8 +31,9 @@ def measure_year(year: int, data: Path | None, config: Path | None, *, as_json: 
     with opened(data, config) as (store, settings), store.reading() as reader:
         configuration, found = configuration_of(settings, store), Measure(year, Rate("all"))
         with counting() as progress:
-            for number, (case, _) in enumerate(_cases(reader, year), 1):
+            for number, kept in enumerate(_kept(reader, year), 1):
                 progress("discharges", number)
+                case, _ = case_from(kept)
                 if case.fate != "outside":
                     found.add(case, configuration.policy)
         if chart is not None:
@@ -42,47 +42,46 @@ def measure_year(year: int, data: Path | None, config: Path | None, *, as_json: 
             chart.write_text(svg(found), encoding="utf-8")
             print(f"The chart is in {chart}.", file=sys.stderr)
         if as_json:
-            _print_json(found, _cases(reader, year))
+            _print_json(found, _kept(reader, year))
         elif fhir:
-            _print_reports(found, _cases(reader, year), configuration.identify)
+            _print_reports(found, _kept(reader, year), configuration.identify)
         else:
             from gateway.cli.tables import print_measure
 
             print_measure(found, {each.id: each.name for each in settings.agency})
 
 
-def _cases(reader: Reader, year: int) -> Iterator[tuple[Case, str]]:
-    """The year's cases, each with its patient, in the order of day, hospital and transition."""
-    from gateway.mappings.care.measure_report import case_from
-
-    for _, kept in groupby(reader.measured(f"{year:04}-01-01", f"{year:04}-12-31"), key=attrgetter("day")):
-        yield from sorted(map(case_from, kept), key=lambda each: (each[0].hospital, each[0].transition))
+def _kept(reader: Reader, year: int) -> Iterator[Measured]:
+    """The year's cases, in the order of day and transition."""
+    return reader.measured(f"{year:04}-01-01", f"{year:04}-12-31")
 
 
-def _print_json(found: Measure, cases: Iterator[tuple[Case, str]]) -> None:
-    """One object; its `cases` a line each."""
+def _print_json(found: Measure, cases: Iterator[Measured]) -> None:
+    """One object; its `cases` a line each, as they are kept."""
     import orjson
 
-    from gateway.mappings.care.measure_report import listed, measure_json
+    from gateway.mappings.care.measure_report import measure_json
 
     out = sys.stdout.buffer
     out.write(orjson.dumps(measure_json(found), option=orjson.OPT_INDENT_2).removesuffix(b"\n}") + b',\n  "cases": [')
     comma = b"\n    "
-    for case, _ in cases:
-        out.write(comma + orjson.dumps(listed(case)))
+    for kept in cases:
+        out.write(comma + kept.body)
         comma = b",\n    "
     out.write(b"\n  ]\n}\n")
 
 
-def _print_reports(found: Measure, cases: Iterator[tuple[Case, str]], identify: Identify) -> None:
+def _print_reports(found: Measure, cases: Iterator[Measured], identify: Identify) -> None:
+    """The summary, and an individual report for each case that is counted or excluded."""
     from datetime import UTC, datetime
 
     import orjson
 
-    from gateway.mappings.care.measure_report import case_report, summary_report
+    from gateway.mappings.care.measure_report import case_from, case_report, summary_report
 
-    made, out = datetime.now(UTC), sys.stdout.buffer
+    made, out = datetime.now(UTC).isoformat(timespec="seconds"), sys.stdout.buffer
     out.write(orjson.dumps(summary_report(found, identify, made)) + b"\n")
-    for case, patient in cases:
+    for kept in cases:
+        case, patient = case_from(kept)
         if case.fate != "outside":
             out.write(orjson.dumps(case_report(case, patient, found.year, identify, made)) + b"\n")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from datetime import UTC, date, datetime
+from datetime import date
 
+import orjson
 import pytest
 from fhir.resources.R4B.measurereport import MeasureReport
 
-from gateway.mappings.care.measure_report import case_from, case_report, listed, measure_json, measured, summary_report
+from gateway.mappings.care.measure_report import case_from, case_report, measure_json, measured, summary_report
 from gateway.records.ids import identifier
 from gateway.web.chart import svg
 from transitions.measure import Case, measure
@@ -23,7 +24,7 @@ CASES = [
     Case("t5", "St. Mary", "river", date(2026, 3, 9), "outside", "the birth date is not known"),
     Case("t6", "St. Mary", "river", date(2025, 3, 9), "counted", ""),
 ]
-MADE = datetime(2027, 2, 1, 12, tzinfo=UTC)
+MADE = "2027-02-01T12:00:00+00:00"
 
 
 def test_the_year_in_json_has_the_documented_shape() -> None:
@@ -41,10 +42,11 @@ def test_the_year_in_json_has_the_documented_shape() -> None:
     ]
     assert [each["name"] for each in found["agencies"]] == [None, "river"]
     assert [each["name"] for each in found["months"]] == ["2026-02", "2026-03"]
-    assert listed(CASES[0]) == {
+    assert orjson.loads(measured(CASES[0], "Patient/p1").body) == {
         "transition": "t1",
         "hospital": "St. Mary",
         "agency": "river",
+        "patient": "Patient/p1",
         "discharged": "2026-02-02",
         "fate": "counted",
         "why": "",

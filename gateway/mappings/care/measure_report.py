@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cache
 
 import orjson
@@ -32,16 +32,16 @@ def case_json(case: Case) -> Json:
 
 
 def measured(case: Case, patient: str) -> Measured:
-    """The case as the store keeps it apart from its transition; `patient` is "Patient/…"."""
-    kept = {"transition": case.transition, "hospital": case.hospital, "agency": case.agency, "patient": patient, **case_json(case)}
-    return Measured(kept["discharged"], orjson.dumps(kept))
+    """The case as the store keeps it apart from its transition, which is how `measure --json` lists it; `patient` is "Patient/…"."""
+    about = {"transition": case.transition, "hospital": case.hospital, "agency": case.agency or None, "patient": patient}
+    return Measured(case.discharged.isoformat(), orjson.dumps(about | case_json(case)))
 
 
 def case_from(kept: Measured) -> tuple[Case, str]:
     """The case that was kept, and its patient."""
     told = orjson.loads(kept.body)
     visit = date.fromisoformat(told["visit"]) if told["visit"] else None
-    about = told["transition"], told["hospital"], told["agency"]
+    about = told["transition"], told["hospital"], told["agency"] or ""
     case = Case(*about, date.fromisoformat(kept.day), told["fate"], told["why"], visit, told["days"], told["reference"])
     return case, told["patient"]
 
@@ -59,30 +59,25 @@ def measure_json(found: Measure) -> Json:
     }
 
 
-def listed(case: Case) -> Json:
-    """One of the year's `cases`."""
-    return {"transition": case.transition, "hospital": case.hospital, "agency": case.agency or None, **case_json(case)}
-
-
-def summary_report(found: Measure, identify: Identify, made: datetime) -> Json:
-    """The year's MeasureReport. Ids follow from the year and the transition, so that a report made again replaces the former one."""
+def summary_report(found: Measure, identify: Identify, made: str) -> Json:
+    """The year's MeasureReport, of the instant `made`. Ids follow from year and transition, so that one made again replaces the former."""
     return _report(identify, f"measure|{found.year}", "summary", found.year, made, _summary_groups(found))
 
 
-def case_report(case: Case, patient: str, year: int, identify: Identify, made: datetime) -> Json:
+def case_report(case: Case, patient: str, year: int, identify: Identify, made: str) -> Json:
     """The individual MeasureReport of a counted or excluded case; `patient` is "Patient/…"."""
     groups = _case_groups(case.fate == "counted", within_7=case.days is not None and case.days <= 7, within_30=case.days is not None)
     return _report(identify, f"measure|{year}|{case.transition}", "individual", year, made, groups) | {"subject": {"reference": patient}}
 
 
-def _report(identify: Identify, key: str, kind: str, year: int, made: datetime, groups: list[Json]) -> Json:
+def _report(identify: Identify, key: str, kind: str, year: int, made: str, groups: list[Json]) -> Json:
     return {
         "resourceType": "MeasureReport",
         "id": identify("MeasureReport", key),
         "status": "complete",
         "type": kind,
         "measure": MEASURE,
-        "date": made.astimezone(UTC).isoformat(timespec="seconds"),
+        "date": made,
         "period": {"start": f"{year}-01-01", "end": f"{year}-12-31"},
         "improvementNotation": _IMPROVEMENT,
         "group": groups,

@@ -46,6 +46,6 @@ def _measured(rows: Any) -> Iterator[dict[str, Any]]:
         transition = json.loads(stored)
         case = transition.get("measure")
         if case is not None:
-            about = {name: transition.get(name) or "" for name in ("hospital", "agency", "patient")}
+            about = {"hospital": transition.get("hospital") or "", "agency": transition.get("agency"), "patient": transition.get("patient") or ""}
             kept = {"transition": transition["id"], **about, **case}
             yield {"transition": id, "day": case["discharged"], "body": json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()}
