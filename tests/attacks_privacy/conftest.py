@@ -9,7 +9,7 @@ import pytest
 from tests.attacks_privacy.town import Town, town
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     with town(tmp_path_factory.mktemp("town")) as made:
         yield made
