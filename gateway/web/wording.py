@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 
 from transitions.describe import flag_words
@@ -94,6 +95,7 @@ def entry(transition: Mapping[str, Any], now: datetime, agencies: Mapping[str, s
     )
 
 
+@lru_cache(maxsize=4096)
 def moment_words(text: str | None) -> str:
     """An ISO 8601 time as people write it, "Thu 26 Nov 2026 10:00"; "" for none. A date alone has no hour."""
     moment = read_time(text)
